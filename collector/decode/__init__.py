@@ -1,0 +1,1 @@
+"""OTLP protobuf to Arrow and back, and OTLP/JSON to protobuf."""

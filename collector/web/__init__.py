@@ -1,0 +1,1 @@
+"""HTTP for people and programs: SQL endpoint, health, metrics."""

@@ -1,0 +1,1 @@
+"""Runs coding agents and emits a real OpenTelemetry span for every phase."""

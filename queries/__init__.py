@@ -1,0 +1,1 @@
+"""SQL that turns spans into runs, calls, time, failures and scores."""
