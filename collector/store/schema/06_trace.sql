@@ -1,6 +1,7 @@
 -- One row per trace seen in spans or logs: the ids that tell its run, and the run resolved from them.
 -- window_start_ns and window_end_ns enclose every span's start, rounded outward to ten minutes, so
 -- that a live trace seldom needs an update; they bound the search for a span that came before.
+-- run_id_source says how: run, session, instance, inferred or trace, best first.
 CREATE TABLE trace (
     trace_id VARCHAR NOT NULL,
     first_received_ns BIGINT NOT NULL,

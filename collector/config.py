@@ -1,0 +1,195 @@
+"""What a user may set: flags, then SPANSCORE_* variables, then spanscore.toml; checked at start."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CONFIG_FILE = "spanscore.toml"
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names the setting and the fix."""
+
+
+def _parse_age(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+)([smhdw])", value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is no duration; write 90s, 15m, 12h, 30d or 8w")
+    return timedelta(seconds=int(match[1]) * _UNITS_S[match[2]])
+
+
+def _parse_address(value: object) -> object:
+    if isinstance(value, str):
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f"{value!r} is no address; write HOST:PORT, such as 127.0.0.1:4318")
+    return value
+
+
+def _split_list(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Age = Annotated[timedelta, BeforeValidator(_parse_age)]
+Address = Annotated[str, BeforeValidator(_parse_address)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the collector, with its default; docs/settings.md lists them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPANSCORE_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
+    )
+
+    db: Path = Field(Path("spanscore.duckdb"), description="The DuckDB file.")
+    grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received.")
+    http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received.")
+    web: Address = Field("127.0.0.1:4319", description="Where SQL, health and metrics are served.")
+    token: str | None = Field(
+        None,
+        min_length=16,
+        description="Senders must show it as `Authorization: Bearer TOKEN`.",
+    )
+    insecure: bool = Field(
+        False, description="Allow a non-loopback address without a token. Anyone may then write."
+    )
+    tls_cert: Path | None = Field(None, description="PEM certificate chain of both doors.")
+    tls_key: Path | None = Field(None, description="PEM private key of both doors.")
+    allow_hosts: Names = Field(
+        [], description="Further names under which the web port may be asked for, comma separated."
+    )
+    max_request: ByteSize = Field(
+        ByteSize(64 << 20), ge=1024, description="Largest request, also after decompression."
+    )
+    inbox_max: ByteSize = Field(
+        ByteSize(4 << 30),
+        ge=1 << 20,
+        description="Largest backlog on disk; beyond it senders are asked to come again.",
+    )
+    mask_values: Names = Field(
+        [], description="Secrets that never reach the disk, comma separated; 8 characters or more."
+    )
+    mask_env: Names = Field(
+        [], description="Environment variables whose values never reach the disk."
+    )
+    mask_patterns: bool = Field(True, description="Mask well-known forms of API keys.")
+    content: Literal["full", "hash"] = Field(
+        "full", description="`hash` keeps length and sha256 in place of prompts and completions."
+    )
+    retain: Age | None = Field(None, description="Remove runs older than this, such as 30d.")
+    max_size: ByteSize | None = Field(
+        None, ge=10 << 20, description="Remove the oldest runs above this size of the file."
+    )
+    memory: ByteSize = Field(
+        ByteSize(600_000_000), ge=200_000_000, description="Memory that DuckDB may take."
+    )
+    sql_timeout: Age = Field(timedelta(seconds=30), description="Longest SQL query.")
+    sql_max_rows: int = Field(1_000_000, ge=1, description="Largest result of a SQL query, rows.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together; set both or none")
+        for name in ("grpc", "http", "web"):
+            self._check_bind(name)
+        for name in self.mask_env:
+            if name not in os.environ:
+                raise ValueError(f"mask_env names {name}, which is not set in the environment")
+        return self
+
+    def _check_bind(self, name: str) -> None:
+        host, _ = split_address(getattr(self, name))
+        if is_loopback(host) or self.insecure or (self.token and name != "web"):
+            return
+        if name == "web" and self.token:
+            return
+        raise ValueError(
+            f"{name} = {getattr(self, name)} can be reached by others; set a token "
+            "(--token or SPANSCORE_TOKEN), or --insecure if that is intended"
+        )
+
+    @property
+    def secrets(self) -> list[str]:
+        """The exact values to mask."""
+        return [*self.mask_values, *(os.environ[name] for name in self.mask_env)]
+
+    @property
+    def inbox(self) -> Path:
+        """The inbox lies beside the database and belongs to it."""
+        return beside(self.db, "inbox")
+
+
+def beside(db: Path, suffix: str) -> Path:
+    """The path of a file that belongs to the database: FILE.inbox, FILE.serve.json, FILE.key."""
+    return db.with_name(f"{db.name}.{suffix}")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`127.0.0.1:4318` or `[::1]:4318` as host and port."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**flags: Any) -> Settings:
+    """The settings from flags (None: not given), environment and file.
+
+    Raises ConfigError naming the setting and the fix.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item) for item in error.errors())) from None
+    except ValueError as error:
+        raise ConfigError(f"{CONFIG_FILE}: {error}") from None
+
+
+def _explain(item: Any) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; docs/settings.md lists them"
+    return f"{name}: {message}" if name else message

@@ -1,0 +1,259 @@
+"""Moves requests from the inbox into DuckDB, exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..decode import Batch, DecodeError, decode
+from ..inbox import Entry, Inbox
+from ..signals import Signal
+from . import duplicates, traces
+from .resources import Known
+
+READER = "loader"
+
+MAX_REQUESTS = 256
+MAX_BYTES = 24 << 20
+"""One transaction takes at most this much: about 40,000 thin spans, some 300 MB while decoding."""
+
+INTERVAL_S = 0.1
+"""A commit at most this often while little arrives: 512 rows alone in one cost twice the WAL."""
+
+POLL_S = 0.025
+
+DIGEST_LIFE_NS = 24 * 3600 * 10**9
+
+_TABLES = {Signal.TRACES: "span", Signal.LOGS: "log", Signal.METRICS: "metric_point"}
+
+
+@dataclass(slots=True)
+class Progress:
+    """What this loader did since it started; rows are spans, log records and data points."""
+
+    rows: int = 0
+    duplicate_rows: int = 0
+    duplicate_requests: int = 0
+    conflicts: int = 0
+    rejected_requests: int = 0
+    commits: int = 0
+    last_commit_s: float = 0.0
+    freshness_s: float = 0.0
+
+    def add(self, other: Progress) -> None:
+        """Add the counts of one transaction."""
+        for field in fields(self)[:5]:
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+class Loader:
+    """Reads the inbox in order and stores each request exactly once.
+
+    The cursor is written in the DuckDB transaction of the rows themselves, so a kill at any point
+    loses nothing and doubles nothing; the inbox is told afterwards, and may forget what it is told.
+    A request that cannot be decoded or stored goes to `rejected` with its reason and bytes and
+    never stops the loader. Faults of the machine (full disk, memory) are raised, nothing advanced.
+
+    `connection` is the loader's own cursor; one thread at a time uses a loader.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> None:
+        self.progress = Progress()
+        self._connection = connection
+        self._inbox = inbox
+        self._resources = Known("resource")
+        self._scopes = Known("scope")
+        self._position = self._start()
+
+    def _start(self) -> int:
+        row = self._connection.execute(
+            "SELECT position FROM loader_cursor WHERE inbox = ?", [self._inbox.identity]
+        ).fetchone()
+        if row is None:
+            self._connection.execute(
+                "INSERT INTO loader_cursor VALUES (?, 0)", [self._inbox.identity]
+            )
+        position = int(row[0]) if row else 0
+        self._inbox.register(READER, position)
+        return position
+
+    def run(self, stop: threading.Event) -> None:
+        """Load until `stop` is set; then return at once, what is left stays in the inbox."""
+        while not stop.is_set():
+            began_s = time.monotonic()
+            full = self.load_once()
+            if not full:
+                stop.wait(max(0.0, INTERVAL_S - (time.monotonic() - began_s)))
+                while not stop.is_set() and not self._inbox.changed():
+                    self._inbox.sweep()
+                    stop.wait(POLL_S)
+
+    def drain(self, deadline_s: float) -> bool:
+        """Load all there is until `time.monotonic()` passes `deadline_s`; whether it is all in."""
+        while time.monotonic() < deadline_s:
+            before = self._position
+            self.load_once()
+            if self._position == before:
+                return True
+        return False
+
+    def load_once(self) -> bool:
+        """Load what waits, at most one transaction; whether the transaction was full."""
+        entries = self._inbox.read(
+            READER, after=self._position, max_requests=MAX_REQUESTS, max_bytes=MAX_BYTES
+        )
+        if not entries:
+            return False
+        self._load(entries)
+        self._position = entries[-1].position
+        self._inbox.advance(READER, self._position)
+        self.progress.commits += 1
+        self.progress.last_commit_s = time.time()
+        self.progress.freshness_s = time.time() - entries[0].request.received_ns / 1e9
+        size_bytes = sum(len(entry.request.body) for entry in entries)
+        return len(entries) == MAX_REQUESTS or size_bytes > MAX_BYTES // 2
+
+    def _load(self, entries: Sequence[Entry]) -> None:
+        """All at once; if a request is bad, one by one, so that only the bad ones are rejected."""
+        try:
+            self._transaction(entries)
+        except (DecodeError, duckdb.DataError, duckdb.ProgrammingError, pa.ArrowException) as error:
+            if len(entries) == 1:
+                self._reject(entries[0], str(error))
+                return
+            middle = len(entries) // 2
+            self._load(entries[:middle])
+            self._load(entries[middle:])
+
+    def _transaction(self, entries: Sequence[Entry]) -> None:
+        done = Progress()
+        self._connection.execute("BEGIN")
+        try:
+            for signal in Signal:
+                group = [entry for entry in entries if entry.request.signal == signal]
+                if signal is not Signal.TRACES:
+                    group = self._fresh(group, done)
+                if group:
+                    self._store(signal, decode(signal, [e.request for e in group]), done)
+            self._write_cursor(entries[-1].position)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+        self._resources.commit()
+        self._scopes.commit()
+        self.progress.add(done)
+
+    def _rollback(self) -> None:
+        self._resources.rollback()
+        self._scopes.rollback()
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.Error:
+            # The failed COMMIT has ended the transaction already; what counts is the first error.
+            return
+
+    def _fresh(self, entries: list[Entry], done: Progress) -> list[Entry]:
+        """The requests that did not come before; their digests are remembered."""
+        if not entries:
+            return entries
+        digests = [hashlib.sha256(entry.request.body).digest() for entry in entries]
+        rows = self._connection.execute(
+            "SELECT digest, origin FROM request_digest "
+            "WHERE digest IN (SELECT unnest(?)) AND (origin = 'import' OR received_ns > ?)",
+            [digests, time.time_ns() - DIGEST_LIFE_NS],
+        ).fetchall()
+        known = {(bytes(digest), origin) for digest, origin in rows}
+        fresh: list[Entry] = []
+        new: list[tuple[bytes, str, int]] = []
+        for entry, digest in zip(entries, digests, strict=True):
+            key = (digest, entry.request.origin)
+            if key not in known:
+                known.add(key)
+                fresh.append(entry)
+                new.append((*key, entry.request.received_ns))
+        done.duplicate_requests += len(entries) - len(fresh)
+        self._insert_digests(new)
+        return fresh
+
+    def _insert_digests(self, rows: list[tuple[bytes, str, int]]) -> None:
+        if not rows:
+            return
+        digests, origins, received = zip(*rows, strict=True)
+        table = pa.table(
+            {
+                "digest": pa.array(digests, pa.binary()),
+                "origin": pa.array(origins, pa.string()),
+                "received_ns": pa.array(received, pa.int64()),
+            }
+        )
+        self._insert("request_digest", table)
+
+    def _store(self, signal: Signal, batch: Batch, done: Progress) -> None:
+        self._resources.insert(self._connection, batch.resources)
+        self._scopes.insert(self._connection, batch.scopes)
+        records = batch.records
+        if signal is Signal.TRACES:
+            records = self._store_trace_rows(records, done)
+        elif signal is Signal.LOGS and records["trace_id"].null_count < records.num_rows:
+            arrived = traces.arrived(self._connection, records, spans=False)
+            known = traces.known_windows(self._connection, arrived)
+            traces.remember(self._connection, arrived, known=known.num_rows)
+        self._insert(_TABLES[signal], records)
+        done.rows += records.num_rows
+
+    def _store_trace_rows(self, spans: pa.Table, done: Progress) -> pa.Table:
+        """Remember the traces; returns the spans that are new."""
+        arrived = traces.arrived(self._connection, spans, spans=True)
+        known = traces.known_windows(self._connection, arrived)
+        arrivals = duplicates.split(self._connection, spans, known)
+        traces.remember(self._connection, arrived, known=known.num_rows)
+        done.duplicate_rows += arrivals.duplicates
+        done.conflicts += len(arrivals.conflicts)
+        self._store_conflicts(arrivals.conflicts, spans)
+        return arrivals.spans
+
+    def _store_conflicts(self, conflicts: list[duplicates.Conflict], spans: pa.Table) -> None:
+        if not conflicts:
+            return
+        received_ns = pc.max(spans["received_ns"])
+        names = [field.name for field in fields(duplicates.Conflict)]
+        columns = {name: [getattr(conflict, name) for conflict in conflicts] for name in names}
+        table = pa.table({"received_ns": [received_ns.as_py()] * len(conflicts), **columns})
+        self._insert("span_conflict", table)
+
+    def _insert(self, table: str, rows: pa.Table) -> None:
+        self._connection.register("arriving", rows)
+        try:
+            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arriving")
+        finally:
+            self._connection.unregister("arriving")
+
+    def _reject(self, entry: Entry, reason: str) -> None:
+        request = entry.request
+        self._connection.execute("BEGIN")
+        try:
+            self._connection.execute(
+                "INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)",
+                [request.received_ns, request.origin, request.signal.name.lower(),
+                 entry.position, reason, request.body],
+            )  # fmt: skip
+            self._write_cursor(entry.position)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+        self.progress.rejected_requests += 1
+
+    def _write_cursor(self, position: int) -> None:
+        self._connection.execute(
+            "UPDATE loader_cursor SET position = ? WHERE inbox = ?",
+            [position, self._inbox.identity],
+        )
