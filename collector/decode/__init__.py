@@ -1,1 +1,6 @@
-"""OTLP protobuf to Arrow and back, and OTLP/JSON to protobuf."""
+"""OTLP requests to rows of the base tables and back."""
+
+from .batch import Batch, decode
+from .errors import DecodeError
+
+__all__ = ["Batch", "DecodeError", "decode"]

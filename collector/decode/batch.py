@@ -1,0 +1,131 @@
+"""Export requests to Arrow tables with the columns of the base tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from google.protobuf.message import DecodeError as WireError
+
+from spanscore.collector.inbox import Request
+from spanscore.collector.signals import Signal
+
+from .arrays import Ints
+from .containers import Records, records_of
+from .errors import Ambiguous, DecodeError
+from .identity import Identity, resource_table, scope_table
+from .traces import SPAN, span_columns
+from .wire import canonical, parse
+
+
+class _Layout(NamedTuple):
+    """Where the records of a signal lie in a request, and what makes rows of them.
+
+    `columns` gives the columns of a struct array of records, and for each row its record.
+    """
+
+    scopes_field: str
+    records_field: str
+    columns: Callable[[Any], tuple[Ints, dict[str, Any]]]
+
+
+_LAYOUTS = {
+    Signal.TRACES: _Layout("scope_spans", "spans", span_columns),
+}
+SCHEMAS = {Signal.TRACES: SPAN}
+_UNREADABLE = (ValueError, WireError, pa.ArrowException)
+# Texts of one Arrow array must stay below 2 GiB, and JSON may write one byte as six.
+_PART_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of a base table (span, log or metric_point) and of `resource` and `scope`.
+
+    Each a pyarrow Table with the columns of its base table, in order. The resources and scopes are
+    distinct, and exactly those that a record names.
+    """
+
+    records: Any
+    resources: Any
+    scopes: Any
+
+
+def decode(signal: Signal, requests: Sequence[Request]) -> Batch:
+    """Decode requests of one signal; a request without records adds no row.
+
+    Of a field that is unknown to the installed opentelemetry-proto nothing is kept. Raises
+    `DecodeError` naming the first request that is no message of this signal; nothing is decoded
+    then.
+    """
+    try:
+        return _decode(signal, requests)
+    except _UNREADABLE:
+        for index, request in enumerate(requests):
+            _decode_alone(signal, index, request)
+        raise
+
+
+def _decode_alone(signal: Signal, index: int, request: Request) -> None:
+    try:
+        _decode(signal, [request])
+    except _UNREADABLE as error:
+        raise DecodeError(index, str(error)) from error
+
+
+def _decode(signal: Signal, requests: Sequence[Request]) -> Batch:
+    tables = []
+    resources: dict[int, Identity] = {}
+    scopes: dict[int, Identity] = {}
+    for part in _parts(requests):
+        table, records = _part(signal, part)
+        tables.append(table)
+        resources |= _named(records.resources, table["resource_id"])
+        scopes |= _named(records.scopes, table["scope_id"])
+    table = pa.concat_tables(tables) if tables else SCHEMAS[signal].empty_table()
+    return Batch(table, resource_table(resources), scope_table(scopes))
+
+
+def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    start, size = 0, 0
+    for index, request in enumerate(requests):
+        if size and size + len(request.body) > _PART_BYTES:
+            yield requests[start:index]
+            start, size = index, 0
+        size += len(request.body)
+    if requests[start:]:
+        yield requests[start:]
+
+
+def _part(signal: Signal, requests: Sequence[Request]) -> tuple[Any, Records]:
+    bodies = [request.body for request in requests]
+    try:
+        return _rows(signal, requests, bodies)
+    except Ambiguous:
+        return _rows(signal, requests, [canonical(signal, body) for body in bodies])
+
+
+def _rows(
+    signal: Signal, requests: Sequence[Request], bodies: Sequence[bytes]
+) -> tuple[Any, Records]:
+    layout = _LAYOUTS[signal]
+    records = records_of(parse(signal, bodies), layout.scopes_field, layout.records_field)
+    items, columns = layout.columns(records.items)
+    request = records.requests[items]
+    received_ns = np.array([request.received_ns for request in requests], np.int64)
+    origins = pa.array([request.origin for request in requests], pa.string())
+    columns |= {
+        "received_ns": pa.array(received_ns[request]),
+        "origin": origins.take(pa.array(request)),
+        "resource_id": pa.array(records.resource_ids[items]),
+        "scope_id": pa.array(records.scope_ids[items]),
+    }
+    schema = SCHEMAS[signal]
+    return pa.table([columns[name] for name in schema.names], schema=schema), records
+
+
+def _named(identities: Mapping[int, Identity], numbers: Any) -> dict[int, Identity]:
+    return {number: identities[number] for number in numbers.unique().to_pylist()}
