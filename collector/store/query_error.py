@@ -1,0 +1,122 @@
+"""What is wrong with a query, and where in its text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, get_args
+
+Kind = Literal["sql", "write", "function", "timeout", "cancelled", "memory", "busy"]
+_POSITION = re.compile(r"\n+LINE (?P<line>\d+): (?P<text>[^\n]*)\n(?P<caret> *)\^*\s*\Z")
+_CANDIDATES = re.compile(r"\n\tCandidate functions:\n(?P<list>(?:\t[^\n]*\n?)*)")
+_MAX_CANDIDATES = 5
+_MAX_WIDTH = 100
+
+
+class QueryError(Exception):
+    """A query that was refused, failed or was stopped.
+
+    `kind`: sql (the text is wrong, or a value in it cannot be computed), write (it would change
+    something), function (it calls what may not be called here), timeout, cancelled, memory, busy.
+    `line` and `column` count from 1, the column in characters; None where no position is known.
+    `excerpt` is the line of SQL with a caret below the position. `hint` says what to do instead.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        hint: str | None = None,
+        excerpt: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.message = message
+        self.line = line
+        self.column = column
+        self.hint = hint
+        self.excerpt = excerpt
+
+    def __str__(self) -> str:
+        """Everything a person needs, on as many lines as it takes."""
+        lines = [self.message]
+        if self.excerpt is not None:
+            label = f"LINE {self.line}: "
+            text, caret = self.excerpt.split("\n")
+            lines += ["", label + text, " " * len(label) + caret]
+        if self.hint is not None:
+            lines += ["", f"Hint: {self.hint}"]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of the `error` object that the endpoint answers with."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "line": self.line,
+            "column": self.column,
+            "hint": self.hint,
+            "excerpt": self.excerpt,
+        }
+
+    @classmethod
+    def from_json(cls, members: dict[str, Any]) -> QueryError:
+        """The same error again from the members of `as_json`."""
+        kind = members.get("kind")
+        return cls(
+            kind if kind in get_args(Kind) else "sql",
+            str(members.get("message") or "the query failed"),
+            line=members.get("line"),
+            column=members.get("column"),
+            hint=members.get("hint"),
+            excerpt=members.get("excerpt"),
+        )
+
+
+def error_at(
+    kind: Kind, message: str, sql: str, line: int, column: int, hint: str | None = None
+) -> QueryError:
+    """An error at a position of `sql`, with the excerpt cut out of the text around it."""
+    lines = sql.split("\n")
+    text = lines[line - 1] if line <= len(lines) else ""
+    excerpt = _excerpt(text, column)
+    return QueryError(kind, message, line=line, column=column, hint=hint, excerpt=excerpt)
+
+
+def from_engine(kind: Kind, engine_message: str, sql: str) -> QueryError:
+    """The engine's message for `sql` as a QueryError, its 'LINE n: ... ^' read as a position."""
+    message = _shorten_candidates(engine_message)
+    found = _POSITION.search(message)
+    if found is None:
+        return QueryError(kind, message.strip())
+    line, shown = int(found["line"]), found["text"]
+    column = len(found["caret"]) - len(f"LINE {line}: ") + 1
+    lines = sql.split("\n")
+    if shown.startswith("...") and line <= len(lines):
+        # The engine shows a window of a long line: find the window to know the true column.
+        window = shown[3:].removesuffix("...")
+        column += lines[line - 1].find(window) - 3
+    return error_at(kind, message[: found.start()].strip(), sql, line, max(column, 1))
+
+
+def _excerpt(text: str, column: int) -> str:
+    """A window of the line around the column, and below it the caret."""
+    start = max(0, min(column - _MAX_WIDTH // 2, len(text) - _MAX_WIDTH))
+    window = text[start : start + _MAX_WIDTH].replace("\t", " ")
+    before = "..." if start else ""
+    after = "..." if start + _MAX_WIDTH < len(text) else ""
+    return f"{before}{window}{after}\n{' ' * (len(before) + column - 1 - start)}^"
+
+
+def _shorten_candidates(message: str) -> str:
+    """`+` alone has over 40 candidate functions: the first few tell enough."""
+    found = _CANDIDATES.search(message)
+    if found is None:
+        return message
+    names = found["list"].splitlines()
+    if len(names) <= _MAX_CANDIDATES:
+        return message
+    kept = [*names[:_MAX_CANDIDATES], f"\t(and {len(names) - _MAX_CANDIDATES} more)\n"]
+    return message[: found.start("list")] + "\n".join(kept) + message[found.end("list") :]
