@@ -1,0 +1,164 @@
+"""The way of one request, the same for both doors: validate, mask, commit, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from google.protobuf.message import DecodeError
+
+from spanscore.collector.decode.from_json import json_to_protobuf
+from spanscore.collector.inbox import Request
+from spanscore.collector.signals import Signal
+
+from .limits import Budget, Lease, gunzip
+from .records import check_records
+from .status import Kind, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.message import Message
+
+    from .origin import Origins
+
+# What takes longer than some 5 ms leaves the event loop, so that other answers do not wait.
+_LONG_PROTOBUF_BYTES = 2 * 1024 * 1024
+_LONG_JSON_BYTES = 128 * 1024
+
+
+class Committer(Protocol):
+    """What the doors know of the inbox (GroupCommit)."""
+
+    async def commit(self, request: Request, counts: Mapping[str, int]) -> None:
+        """Return once the request and its counts are on the disk. Raises InboxError."""
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add to the counters, soon and without waiting."""
+
+
+class Masked(Protocol):
+    """A masked request: its new body and how many values were masked."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def count(self) -> int: ...
+
+
+class Masker(Protocol):
+    """What takes secrets out of a request."""
+
+    def mask(self, signal: Signal, body: bytes, message: Message | None) -> Masked: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One Export request as a door read it."""
+
+    signal: Signal
+    origin: str
+    body: bytes
+    gzipped: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A validated and masked request (body empty: nothing to store) and its answer."""
+
+    body: bytes
+    counts: dict[str, int]
+    response: Message
+
+
+class Acceptor:
+    """Takes requests from the doors into the inbox."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        masker: Masker,
+        origins: Origins,
+        *,
+        max_request_bytes: int,
+        budget: Budget,
+    ) -> None:
+        self.origins = origins
+        self.max_request_bytes = max_request_bytes
+        self.budget = budget
+        self._committer = committer
+        self._masker = masker
+        # One thread: one long request is parsed at a time, which bounds the memory it takes.
+        self._long_requests = ThreadPoolExecutor(1, thread_name_prefix="long-request")
+
+    async def accept(self, received: Received, lease: Lease) -> Message:
+        """Store a request and return its `Export<Signal>ServiceResponse`.
+
+        Spans with bad ids are left out and counted in `partial_success`; everything else is on the
+        disk when this returns. Raises Refusal, or what the committer raises, and then nothing is.
+        """
+        body = received.body
+        if received.gzipped:
+            body = gunzip(body, self.max_request_bytes)
+            lease.take(len(body))
+        long_bytes = _LONG_JSON_BYTES if received.json else _LONG_PROTOBUF_BYTES
+        if len(body) > long_bytes:
+            loop = asyncio.get_running_loop()
+            prepared = await loop.run_in_executor(
+                self._long_requests, self._prepare, received, body
+            )
+        else:
+            prepared = self._prepare(received, body)
+        if prepared.body:
+            request = Request(received.signal, received.origin, time.time_ns(), prepared.body)
+            await self._committer.commit(request, prepared.counts)
+        elif prepared.counts:
+            self._committer.count(prepared.counts)
+        return prepared.response
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count a request that got no acknowledgement."""
+        self._committer.count({refusal.kind.counter: 1})
+
+    def close(self) -> None:
+        """End the thread of long requests."""
+        self._long_requests.shutdown(wait=False, cancel_futures=True)
+
+    def _prepare(self, received: Received, body: bytes) -> _Prepared:
+        signal = received.signal
+        message = _parse(received, body)
+        records = check_records(signal, message)
+        response = signal.response_type()
+        counts = {}
+        if records.rejected:
+            body = message.SerializeToString()
+            counts[signal.rejected_field] = records.rejected
+            partial = {signal.rejected_field: records.rejected, "error_message": records.reason}
+            response = signal.response_type(partial_success=partial)
+        elif received.json:
+            body = message.SerializeToString()
+        if not records.accepted:
+            return _Prepared(b"", counts, response)
+        masked = self._masker.mask(signal, body, message)
+        counts[signal.rejected_field.replace("rejected_", "accepted_")] = records.accepted
+        if masked.count:
+            counts["masked_values"] = masked.count
+        return _Prepared(masked.body, counts, response)
+
+
+def _parse(received: Received, body: bytes) -> Message:
+    request_type = received.signal.request_type
+    if not body:
+        return request_type()
+    try:
+        if received.json:
+            return json_to_protobuf(received.signal, body)
+        return request_type.FromString(body)
+    except (DecodeError, ValueError) as error:
+        encoding = "JSON" if received.json else "protobuf"
+        name = request_type.DESCRIPTOR.name
+        raise Refusal(Kind.UNDECODABLE, f"the body is no {name} in {encoding}: {error}") from error

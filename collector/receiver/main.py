@@ -1,0 +1,67 @@
+"""The receiver as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spanscore.collector.inbox import InboxError
+
+from .server import AddressError, serve
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from .options import ReceiverOptions
+
+DRAIN_S = 15
+_PARENT_POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Both doors are open, at these ports."""
+
+    grpc_port: int
+    http_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The receiver could not start; `message` says what to do."""
+
+    message: str
+
+
+def run(options: ReceiverOptions, report: Connection) -> None:
+    """Serve until SIGTERM or SIGINT, or until the parent process is gone; then drain and return.
+
+    Sends one `Started` or `NotStarted` through `report` and closes it.
+    """
+    asyncio.run(_run(options, report))
+
+
+async def _run(options: ReceiverOptions, report: Connection) -> None:
+    starter = multiprocessing.parent_process()
+    parent = os.getppid() if starter is None else starter.pid
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    with report:
+        try:
+            receiver = await serve(options)
+        except (AddressError, InboxError, ValueError) as error:
+            report.send(NotStarted(str(error)))
+            return
+        report.send(Started(receiver.grpc_port, receiver.http_port))
+    while not stopping.is_set() and os.getppid() == parent:
+        try:
+            await asyncio.wait_for(stopping.wait(), _PARENT_POLL_S)
+        except TimeoutError:
+            continue
+    await receiver.stop(DRAIN_S)

@@ -1,0 +1,100 @@
+"""Counts the records of a request and takes out the spans that nothing could refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spanscore.collector.signals import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from google.protobuf.message import Message
+
+_NO_TRACE = bytes(16)
+_NO_SPAN = bytes(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """How many spans, log records or data points a request holds, and what was taken out."""
+
+    accepted: int
+    rejected: int = 0
+    reason: str = ""
+
+
+def check_records(signal: Signal, request: Message) -> Records:
+    """Count the records of `request`; remove spans whose ids are zero or of wrong length.
+
+    Only spans are ever rejected: nothing could refer to them (OTLP 1.11, trace.proto, `Span`).
+    """
+    if signal is Signal.TRACES:
+        return _check_spans(request)
+    if signal is Signal.LOGS:
+        return Records(_count_log_records(request))
+    return Records(_count_data_points(request))
+
+
+def _check_spans(request: Any) -> Records:
+    total = rejected = 0
+    example = ""
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            spans = scope_spans.spans
+            total += len(spans)
+            bad = _bad_spans(spans)
+            if bad:
+                rejected += len(bad)
+                example = example or _describe(bad[0])
+                _keep_good(spans)
+    if not rejected:
+        return Records(total)
+    reason = (
+        f"{rejected} of {total} spans were rejected, the others are stored: a trace_id must be 16 "
+        f"bytes and a span_id 8, neither all zero. The first one: {example}"
+    )
+    return Records(total - rejected, rejected, reason)
+
+
+def _bad_spans(spans: Iterable[Any]) -> list[Any]:
+    # The one loop over all spans at the door; each attribute is read once.
+    return [
+        span
+        for span in spans
+        if len(trace_id := span.trace_id) != 16
+        or len(span_id := span.span_id) != 8
+        or trace_id == _NO_TRACE
+        or span_id == _NO_SPAN
+    ]
+
+
+def _describe(span: Any) -> str:
+    trace_id, span_id = span.trace_id[:32].hex(), span.span_id[:32].hex()
+    return f"{span.name[:100]!r}, trace_id {trace_id!r}, span_id {span_id!r}"
+
+
+def _keep_good(spans: Any) -> None:
+    good = [span for span in spans if not _bad_spans((span,))]
+    del spans[:]
+    spans.extend(good)
+
+
+def _count_log_records(request: Any) -> int:
+    return sum(
+        len(scope_logs.log_records)
+        for resource_logs in request.resource_logs
+        for scope_logs in resource_logs.scope_logs
+    )
+
+
+def _count_data_points(request: Any) -> int:
+    total = 0
+    for resource_metrics in request.resource_metrics:
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                data = metric.WhichOneof("data")
+                if data is not None:
+                    total += len(getattr(metric, data).data_points)
+    return total

@@ -1,0 +1,92 @@
+"""Both doors over one inbox: start, ports, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .accept import Acceptor
+from .commit import GroupCommit
+from .grpc import GrpcDoor
+from .http import HttpDoor
+from .limits import Budget
+from .origin import Origins
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from spanscore.collector.signals import Signal
+
+    from .options import KeyPair, ReceiverOptions
+
+
+class AddressError(Exception):
+    """A door could not be opened; the message names the address, the setting and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    body: bytes
+    count: int
+
+
+class _Unmasked:
+    """Stands in until masking.py is there."""
+
+    def mask(self, signal: Signal, body: bytes, message: Message | None) -> _Masked:
+        return _Masked(body, 0)
+
+
+async def serve(options: ReceiverOptions) -> Receiver:
+    """Open both doors; the receiver is stopped in the same event loop.
+
+    Raises ValueError for options that `validate` refuses, AddressError for an address that cannot
+    be bound, and InboxError.
+    """
+    options.validate()
+    tls = options.key_pair()
+    commits = GroupCommit(options.inbox, options.inbox_max_bytes)
+    acceptor = Acceptor(
+        commits,
+        _Unmasked(),
+        Origins(options.ingest_key, options.token),
+        max_request_bytes=options.max_request_bytes,
+        budget=Budget(options.max_in_flight_bytes),
+    )
+    receiver = Receiver(commits, acceptor)
+    try:
+        receiver.http_port = await _open(receiver.http, "http", options.http, tls)
+        receiver.grpc_port = await _open(receiver.grpc, "grpc", options.grpc, tls)
+    except BaseException:
+        await receiver.stop(0)
+        raise
+    return receiver
+
+
+class Receiver:
+    """A running receiver: `grpc_port` and `http_port` are the ports that were bound."""
+
+    def __init__(self, commits: GroupCommit, acceptor: Acceptor) -> None:
+        self.grpc = GrpcDoor(acceptor)
+        self.http = HttpDoor(acceptor)
+        self.grpc_port = 0
+        self.http_port = 0
+        self._commits = commits
+        self._acceptor = acceptor
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more requests, answer those in flight for at most `grace_s`, close the inbox."""
+        await asyncio.gather(self.grpc.close(grace_s), self.http.close(grace_s))
+        self._acceptor.close()
+        await self._commits.close()
+
+
+async def _open(door: GrpcDoor | HttpDoor, setting: str, address: str, tls: KeyPair | None) -> int:
+    try:
+        return await door.open(address, tls)
+    except OSError as error:
+        raise AddressError(
+            f"{setting} = {address} cannot be opened: {error}. Stop what listens there, "
+            f"or choose another address with --{setting}"
+        ) from error
