@@ -24,11 +24,19 @@ def open_list(lists: Any) -> tuple[Ints, Any]:
 def list_of_structs(lists: Any, item: Any, columns_of: Callable[[Any], dict[str, Any]]) -> Any:
     """Lists of structs of type `item`, whose fields `columns_of` makes from the flat values."""
     offsets, values = open_list(lists)
-    if not len(values):
-        return pa.repeat(pa.scalar([], pa.list_(item)), len(lists))
-    columns = columns_of(values)
-    structs = pa.StructArray.from_arrays([columns[f.name] for f in item], fields=list(item))
+    if len(values):
+        columns = columns_of(values)
+        structs = pa.StructArray.from_arrays([columns[f.name] for f in item], fields=list(item))
+    else:
+        structs = pa.nulls(0, item)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, pa.list_(item))
+
+
+def signed_lists(lists: Any) -> Any:
+    """Lists of uint64 as lists of int64, two's complement."""
+    offsets, values = open_list(lists)
+    mask = lists.is_null() if lists.null_count else None
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), signed(values), mask=mask)
 
 
 def parents(offsets: Ints) -> Ints:
@@ -58,6 +66,12 @@ def signed(unsigned: Any) -> Any:
     if unsigned.type == pa.uint64():
         return unsigned.view(pa.int64())
     return unsigned.cast(pa.int64())
+
+
+def letters(codes: npt.NDArray[np.uint8], valid: Flags) -> Any:
+    """One ASCII character a row, NULL where not valid."""
+    offsets = np.concatenate(([0], np.cumsum(valid)))
+    return strings(offsets, codes[valid], valid)
 
 
 def numbers(column: Any) -> npt.NDArray[Any]:

@@ -17,6 +17,8 @@ from .arrays import Ints
 from .containers import Records, records_of
 from .errors import Ambiguous, DecodeError
 from .identity import Identity, resource_table, scope_table
+from .logs import LOG, log_columns
+from .metrics import METRIC_POINT, point_columns
 from .traces import SPAN, span_columns
 from .wire import canonical, parse
 
@@ -34,11 +36,14 @@ class _Layout(NamedTuple):
 
 _LAYOUTS = {
     Signal.TRACES: _Layout("scope_spans", "spans", span_columns),
+    Signal.LOGS: _Layout("scope_logs", "log_records", log_columns),
+    Signal.METRICS: _Layout("scope_metrics", "metrics", point_columns),
 }
-SCHEMAS = {Signal.TRACES: SPAN}
+SCHEMAS = {Signal.TRACES: SPAN, Signal.LOGS: LOG, Signal.METRICS: METRIC_POINT}
 _UNREADABLE = (ValueError, WireError, pa.ArrowException)
-# Texts of one Arrow array must stay below 2 GiB, and JSON may write one byte as six.
-_PART_BYTES = 256 * 1024 * 1024
+# Large enough that the fixed cost of a part vanishes; small enough for memory, and for the 2 GiB of
+# text that one Arrow array holds even where JSON writes one byte as six.
+_PART_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

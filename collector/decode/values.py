@@ -9,8 +9,9 @@ duplicate keys) and references into a string table: these are reported as inexac
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,13 @@ def _one_of(texts: list[Any], length: int) -> Any:
     if len(texts) > 1:
         return pc.coalesce(*texts)
     return texts[0] if texts else pa.nulls(length, pa.string())
+
+
+def at_most_one_member(structs: Any, oneof: Iterable[str]) -> None:
+    """Raise `Ambiguous` where two of these fields of a struct array are set."""
+    present = [structs.field(name).is_valid() for name in oneof]
+    if sum(flags.true_count for flags in present) > reduce(pc.or_, present).true_count:
+        raise Ambiguous
 
 
 def _member_texts(name: str, member: Any) -> tuple[Any, Flags | None]:
