@@ -126,12 +126,12 @@ def _bring_up_to_date(
 def schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """The version of the schema in the file; raises DatabaseError if it is none of ours."""
     try:
-        row = connection.execute("SELECT version FROM schema_version").fetchone()
+        rows = connection.execute("SELECT version FROM schema_version").fetchall()
     except duckdb.CatalogException:
-        row = None
-    if row is None:
+        rows = []
+    if len(rows) != 1:
         raise DatabaseError(f"{path} is a DuckDB file, but not spanscore's. Use another --db.")
-    return int(row[0])
+    return int(rows[0][0])
 
 
 def _migrate(connection: duckdb.DuckDBPyConnection, version: int, schema: Schema) -> None:

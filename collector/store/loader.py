@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import duckdb
@@ -73,26 +73,29 @@ class Loader:
         self._position = self._start()
 
     def _start(self) -> int:
-        row = self._connection.execute(
+        rows = self._connection.execute(
             "SELECT position FROM loader_cursor WHERE inbox = ?", [self._inbox.identity]
-        ).fetchone()
-        if row is None:
+        ).fetchall()
+        if not rows:
             self._connection.execute(
                 "INSERT INTO loader_cursor VALUES (?, 0)", [self._inbox.identity]
             )
-        position = int(row[0]) if row else 0
+        position = int(rows[0][0]) if rows else 0
         self._inbox.register(READER, position)
         return position
 
-    def run(self, stop: threading.Event) -> None:
-        """Load until `stop` is set; then return at once, what is left stays in the inbox."""
+    def run(self, stop: threading.Event, *, idle: Callable[[], None]) -> None:
+        """Load until `stop` is set; then return at once, what is left stays in the inbox.
+
+        `idle` is called between transactions; it may use the database, and returns soon.
+        """
         while not stop.is_set():
             began_s = time.monotonic()
             full = self.load_once()
             if not full:
                 stop.wait(max(0.0, INTERVAL_S - (time.monotonic() - began_s)))
+                idle()
                 while not stop.is_set() and not self._inbox.changed():
-                    self._inbox.sweep()
                     stop.wait(POLL_S)
 
     def drain(self, deadline_s: float) -> bool:

@@ -20,8 +20,9 @@ from .query_error import Kind, QueryError, from_engine
 from .query_guard import check
 
 _BATCH_ROWS = 8192
-_INTERRUPT_EVERY_SECONDS = 0.05
-_ABANDON_AFTER_SECONDS = 2.0
+_INTERRUPT_EVERY_S = 0.05
+_ABANDON_AFTER_S = 2.0
+_EXPLAIN = "EXPLAIN "
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +88,44 @@ class RunningQuery:
         self._cursor = connection.cursor()
         self._sql = sql
         self._limits = limits
-        self._wake = threading.Event()  # the end of the query, or cancel()
+        self._wake = threading.Event()  # the end of the work, or cancel()
+        self._worked = threading.Event()
         self._cancelled = False
         self._expired = False
-        threading.Thread(target=self._work, name="query", daemon=True).start()
-        threading.Thread(target=self._watch, name="query watch", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="query watch", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="query", daemon=True)
+        self._watcher.start()
+        self._worker.start()
 
     def cancel(self) -> None:
         """Ask the query to stop; returns at once, and may be called at any time and repeatedly."""
         self._cancelled = True
         self._wake.set()
 
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait until the query and its threads have ended, or `timeout_s` has passed."""
+        self._worker.join(timeout_s)
+
     def _watch(self) -> None:
-        in_time = self._wake.wait(self._limits.seconds)
-        self._expired = not in_time
+        self._expired = not self._wake.wait(self._limits.seconds)
         # Again and again: an interrupt that falls between two statements is forgotten.
-        done = threading.Event()
-        self.future.add_done_callback(lambda _: done.set())
-        while not done.wait(_INTERRUPT_EVERY_SECONDS):
+        while not self._worked.wait(_INTERRUPT_EVERY_S):
             self._cursor.interrupt()
 
     def _work(self) -> None:
+        outcome: QueryResult | BaseException
         try:
-            result = _run(self._cursor, self._sql, self._limits)
+            outcome = _run(self._cursor, self._sql, self._limits)
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future
-            self._finish(self._explain(error))
-        else:
-            self._finish(result)
-
-    def _finish(self, outcome: QueryResult | BaseException) -> None:
-        with contextlib.suppress(duckdb.Error):
-            self._cursor.close()
+            outcome = self._explain(error)
+        self._worked.set()
+        self._wake.set()
+        self._watcher.join()  # it must not interrupt a closed cursor
+        self._cursor.close()
         if isinstance(outcome, QueryResult):
             self.future.set_result(outcome)
         else:
             self.future.set_exception(outcome)
-        self._wake.set()
 
     def _explain(self, error: BaseException) -> BaseException:
         if self._expired:
@@ -149,11 +152,12 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimi
     """
     running = RunningQuery(connection, sql, limits)
     try:
-        return running.future.result()
+        result = running.future.result()
+        running.join()
+        return result
     except KeyboardInterrupt:
         running.cancel()
-        with contextlib.suppress(Exception):
-            running.future.result(timeout=_ABANDON_AFTER_SECONDS)
+        running.join(_ABANDON_AFTER_S)
         raise
 
 
@@ -226,28 +230,21 @@ def _as_query_error(
     elif "read-only mode" in message:
         kind = "write"
     if "\nLINE " not in message:
-        message = _message_with_position(cursor, sql) or message
+        return _planned_again(cursor, sql, message, kind) or from_engine(kind, message, sql)
     return from_engine(kind, message, sql)
 
 
-def _message_with_position(cursor: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+def _planned_again(
+    cursor: duckdb.DuckDBPyConnection, sql: str, message: str, kind: Kind
+) -> QueryError | None:
     """The engine names no position for a relation; planning the bare text again does."""
     with contextlib.suppress(duckdb.Error):
         cursor.execute("ROLLBACK")
     try:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
-        cursor.execute(f"EXPLAIN\n{sql}").fetchall()
+        cursor.execute(_EXPLAIN + sql).fetchall()
     except duckdb.Error as error:
-        found = str(error)
-        before, separator, rest = found.rpartition("\nLINE ")
-        number, colon, tail = rest.partition(":")
-        if separator and colon and number.isdigit():
-            # One line less, and the caret moves when the number gets shorter.
-            return _renumbered(before, int(number), tail)
+        again = str(error)
+        if again.partition("\n")[0] == message.partition("\n")[0]:
+            return from_engine(kind, again, sql, prefix=_EXPLAIN)
     return None
-
-
-def _renumbered(before: str, line: int, tail: str) -> str:
-    shift = len(str(line)) - len(str(line - 1))
-    text, newline, caret = tail.partition("\n")
-    return f"{before}\nLINE {line - 1}:{text}{newline}{caret[shift:]}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, get_args
 
+from rich.cells import cell_len
+
 Kind = Literal["sql", "write", "function", "timeout", "cancelled", "memory", "busy"]
 _POSITION = re.compile(r"\n+LINE (?P<line>\d+): (?P<text>[^\n]*)\n(?P<caret> *)\^*\s*\Z")
 _CANDIDATES = re.compile(r"\n\tCandidate functions:\n(?P<list>(?:\t[^\n]*\n?)*)")
@@ -85,20 +87,33 @@ def error_at(
     return QueryError(kind, message, line=line, column=column, hint=hint, excerpt=excerpt)
 
 
-def from_engine(kind: Kind, engine_message: str, sql: str) -> QueryError:
-    """The engine's message for `sql` as a QueryError, its 'LINE n: ... ^' read as a position."""
+def from_engine(kind: Kind, engine_message: str, sql: str, prefix: str = "") -> QueryError:
+    """The engine's message about `prefix + sql` as a QueryError, with its position in `sql`.
+
+    The engine ends a message with the line and a caret below: 'LINE 2: FROM t' and '     ^'.
+    """
     message = _shorten_candidates(engine_message)
     found = _POSITION.search(message)
     if found is None:
         return QueryError(kind, message.strip())
+    lines = (prefix + sql).split("\n")
     line, shown = int(found["line"]), found["text"]
-    column = len(found["caret"]) - len(f"LINE {line}: ") + 1
-    lines = sql.split("\n")
-    if shown.startswith("...") and line <= len(lines):
-        # The engine shows a window of a long line: find the window to know the true column.
-        window = shown[3:].removesuffix("...")
-        column += lines[line - 1].find(window) - 3
+    index = _index_at(shown, len(found["caret"]) - len(f"LINE {line}: "))
+    if shown not in lines[line - 1]:
+        # Of a long line the engine shows a window between dots: find it in the true line.
+        window = shown.removeprefix("...").removesuffix("...")
+        index += lines[line - 1].find(window) - len(shown) + len(shown.removeprefix("..."))
+    column = index + 1 - (len(prefix) if line == 1 else 0)
     return error_at(kind, message[: found.start()].strip(), sql, line, max(column, 1))
+
+
+def _index_at(text: str, cells: int) -> int:
+    """The index of the character before which `cells` terminal cells lie: a CJK letter has two."""
+    index = 0
+    while cells > 0 and index < len(text):
+        cells -= cell_len(text[index])
+        index += 1
+    return index
 
 
 def _excerpt(text: str, column: int) -> str:
@@ -107,7 +122,8 @@ def _excerpt(text: str, column: int) -> str:
     window = text[start : start + _MAX_WIDTH].replace("\t", " ")
     before = "..." if start else ""
     after = "..." if start + _MAX_WIDTH < len(text) else ""
-    return f"{before}{window}{after}\n{' ' * (len(before) + column - 1 - start)}^"
+    indent = cell_len(before + window[: column - 1 - start])
+    return f"{before}{window}{after}\n{' ' * indent}^"
 
 
 def _shorten_candidates(message: str) -> str:

@@ -50,12 +50,12 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         )
     if kind not in ("SELECT", "EXPLAIN"):
         raise QueryError("write", f"{kind} is not a query", hint=_READ_ONLY_HINT)
-    tree = _tree(connection, statement.query) if kind == "SELECT" else None
-    if kind == "EXPLAIN":
-        tree = _explained_tree(connection, statement.query)
-    if tree is None:
-        raise QueryError("write", "this statement is not a plain query", hint=_READ_ONLY_HINT)
-    _check_tree(connection, tree, sql)
+    candidates = [statement.query] if kind == "SELECT" else _explained(statement.query)
+    for query in candidates:
+        tree = _tree(connection, query)
+        if tree is not None:
+            return _check_tree(connection, tree, query, sql)
+    raise QueryError("write", "this statement is not a plain query", hint=_READ_ONLY_HINT)
 
 
 def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
@@ -83,33 +83,31 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any] |
     return None if tree["error"] or len(tree["statements"]) != 1 else tree
 
 
-def _explained_tree(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any] | None:
-    """The tree of what EXPLAIN [ANALYZE] [(options)] explains."""
+def _explained(query: str) -> list[str]:
+    """What EXPLAIN [ANALYZE] [(options)] may be explaining, to be tried in this order."""
     prefix = _EXPLAIN.match(query)
-    if prefix is None:
-        return None
-    rest = query[prefix.end() :]
-    tree = _tree(connection, rest)
+    rest = query[prefix.end() :] if prefix else ""
     options = _OPTIONS.match(rest)
-    return _tree(connection, rest[options.end() :]) if tree is None and options else tree
+    return [rest, rest[options.end() :]] if options else [rest]
 
 
-def _check_tree(connection: duckdb.DuckDBPyConnection, tree: dict[str, Any], sql: str) -> None:
-    macros: frozenset[str] | None = None
+def _check_tree(
+    connection: duckdb.DuckDBPyConnection, tree: dict[str, Any], query: str, sql: str
+) -> None:
+    allowed = _TABLE_FUNCTIONS
     for node in _nodes(tree):
         kind = node.get("type")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _READING_NODES:
             verb = kind.removesuffix("_NODE").removesuffix("_QUERY")
             raise QueryError("write", f"the query contains {verb}", hint=_READ_ONLY_HINT)
-        function = node.get("function") if kind == "TABLE_FUNCTION" else None
-        if isinstance(function, dict):
-            name = str(function.get("function_name", "")).lower()
-            if name not in _TABLE_FUNCTIONS:
-                macros = _own_macros(connection) if macros is None else macros
-                if name not in macros:
-                    raise _refused_function(name, function, sql)
+        if kind == "TABLE_FUNCTION":
+            name = node["function"]["function_name"].lower()
+            if name not in allowed:
+                allowed = _TABLE_FUNCTIONS | _own_macros(connection)
+            if name not in allowed:
+                raise _refused_function(name, node, query, sql)
         elif str(node.get("function_name", "")).lower() in _ACTING_FUNCTIONS:
-            raise _refused_function(str(node["function_name"]), node, sql)
+            raise _refused_function(node["function_name"], node, query, sql)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -133,14 +131,14 @@ def _own_macros(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
-def _refused_function(name: str, node: dict[str, Any], sql: str) -> QueryError:
+def _refused_function(name: str, node: dict[str, Any], query: str, sql: str) -> QueryError:
+    """`query` is the part of `sql` that the node's location, in bytes of UTF-8, counts from."""
     message = f"the function {name} may not be called here"
     hint = "Queries see only what the collector has stored: no files, settings or other SQL."
-    offset = node.get("query_location")
-    # The tree counts bytes of UTF-8. An explained query is parsed without its prefix.
-    before = sql.encode()[:offset].decode(errors="replace") if isinstance(offset, int) else ""
-    if not sql[len(before) :].lower().startswith(name):
+    location, encoded = node["query_location"], query.encode()
+    if query not in sql or location >= len(encoded):
         return QueryError("function", message, hint=hint)
+    before = sql[: sql.index(query)] + encoded[:location].decode(errors="replace")
     line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
+    column = len(before) - before.rfind("\n")
     return error_at("function", message, sql, line, column, hint)

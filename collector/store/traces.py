@@ -34,7 +34,7 @@ SELECT
     min(r.service_name) AS service_name
 FROM incoming AS i
 JOIN resource AS r USING (resource_id)
-WHERE i.trace_id IS NOT NULL
+WHERE i.trace_id <> '00000000000000000000000000000000'
 GROUP BY i.trace_id
 """
 
@@ -101,7 +101,7 @@ def arrived(connection: duckdb.DuckDBPyConnection, records: pa.Table, *, spans: 
     start_ns = "i.start_ns" if spans else "CAST(NULL AS BIGINT)"
     connection.register("incoming", records)
     try:
-        return connection.execute(
+        return connection.sql(
             _ARRIVED.format(start_ns=start_ns, window=WINDOW_NS, far=9 * 10**18, last=2**63 - 1)
         ).to_arrow_table()
     finally:
@@ -112,7 +112,7 @@ def known_windows(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> p
     """(trace_id, window_start_ns, window_end_ns) of the traces that were seen before."""
     connection.register("arrived", arrived)
     try:
-        return connection.execute(_WINDOWS).to_arrow_table()
+        return connection.sql(_WINDOWS).to_arrow_table()
     finally:
         connection.unregister("arrived")
 
@@ -123,8 +123,8 @@ def remember(connection: duckdb.DuckDBPyConnection, arrived: pa.Table, *, known:
     try:
         if known < arrived.num_rows:
             connection.execute(_INSERT)
-        changed = connection.execute(_UPDATE).fetchone() if known else None
-        if (changed and changed[0]) or arrived["instance_id"].null_count < arrived.num_rows:
+        changed = connection.execute(_UPDATE).fetchall()[0][0] if known else 0
+        if changed or arrived["instance_id"].null_count < arrived.num_rows:
             connection.execute(_RESOLVE)
     finally:
         connection.unregister("arrived")

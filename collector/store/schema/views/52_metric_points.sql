@@ -30,29 +30,22 @@ SELECT
     m.negative_bucket_counts,
     m.quantiles,
     m.exemplars,
-    r.service_name,
+    m.service_name,
+    m.run_id,
     coalesce(
-        r.run_id, m.spanscore_run_id, m.attribute_session_id, m.conversation_id,
-        m.gen_ai_conversation_id, r.session_id, i.run_id, r.service_instance_id, r.opencode_run
-    ) AS run_id,
-    coalesce(
-        m.attribute_session_id, m.conversation_id, m.gen_ai_conversation_id, r.session_id
+        m.attribute_session_id, m.conversation_id, m.gen_ai_conversation_id, m.resource_session_id
     ) AS session_id,
     m.origin,
-    c.name AS scope_name,
-    c.version AS scope_version,
+    m.scope_name,
+    m.scope_version,
     m.attributes,
     m.attribute_types,
     m.metadata,
-    r.attributes AS resource,
-    r.cell_id,
-    r.sweep_id,
-    r.service_instance_id,
+    m.resource,
+    m.cell_id,
+    m.sweep_id,
+    m.service_instance_id,
     m.flags,
-    coalesce(c.schema_url, r.schema_url) AS schema_url,
+    m.schema_url,
     make_timestamp(m.received_ns // 1000) AS received_time
-FROM metric_point AS m
-JOIN resource AS r ON r.resource_id = m.resource_id
-JOIN scope AS c ON c.scope_id = m.scope_id
-LEFT JOIN instance_run AS i
-    ON i.instance_id = coalesce(r.service_instance_id, r.opencode_run);
+FROM metric_point_joined AS m;

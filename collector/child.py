@@ -1,0 +1,84 @@
+"""A process of the service: started, awaited until it is ready, started anew when it dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+START_S = 60.0
+MAX_RESTARTS = 5
+RESTART_WINDOW_S = 60.0
+
+# A forked child would inherit the locks and threads of its parent, and outlive it.
+_spawn = multiprocessing.get_context("spawn")
+
+
+class ServiceError(Exception):
+    """The collector could not start or go on; the message names the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """What a process sends in place of its ports when it cannot start; `message` says what to do."""
+
+    message: str
+
+
+class Child:
+    """One process; `target(argument, report)` sends what it is ready with, or NotStarted, once."""
+
+    def __init__(self, name: str, target: Callable[[Any, Connection], None]) -> None:
+        self.name = name
+        self._target = target
+        self._starts: deque[float] = deque(maxlen=MAX_RESTARTS + 1)
+        self.process: SpawnProcess | None = None
+
+    def start(self, argument: Any) -> Any:
+        """Start the process and return what it reports; raises ServiceError if it cannot start."""
+        self._starts.append(time.monotonic())
+        ours, theirs = _spawn.Pipe(duplex=False)
+        self.process = _spawn.Process(
+            target=self._target, args=(argument, theirs), name=f"spanscore-{self.name}"
+        )
+        self.process.start()
+        theirs.close()
+        with ours:
+            return self._await_report(ours)
+
+    def _await_report(self, ours: Connection) -> Any:
+        if not ours.poll(START_S):
+            raise ServiceError(f"the {self.name} was not ready within {START_S:.0f} s")
+        try:
+            report = ours.recv()
+        except EOFError:
+            raise ServiceError(f"the {self.name} ended while it started; see above") from None
+        if isinstance(report, NotStarted):
+            raise ServiceError(report.message)
+        return report
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.is_alive()
+
+    @property
+    def dies_too_often(self) -> bool:
+        """Whether it was started more than MAX_RESTARTS times within RESTART_WINDOW_S."""
+        starts = self._starts
+        return len(starts) > MAX_RESTARTS and starts[-1] - starts[0] < RESTART_WINDOW_S
+
+    def stop(self, deadline_s: float) -> None:
+        """Ask it to stop, and end it at the deadline (`time.monotonic()`)."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        self.process.join(max(0.0, deadline_s - time.monotonic()))
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()

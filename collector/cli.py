@@ -1,0 +1,121 @@
+"""The command `spanscore`: reads arguments, calls one function, says what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from . import running
+from .agent_lines import Endpoints, UnknownAgentError, lines
+from .config import ConfigError, Settings
+from .options import with_settings
+
+app = typer.Typer(
+    name="spanscore",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="An OpenTelemetry-native collector for coding-agent runs: spans in, scores out.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if show_version:
+        from importlib.metadata import version
+
+        typer.echo(f"spanscore {version('spanscore')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`spanscore serve` receives on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), into "
+    "./spanscore.duckdb.\n\n"
+    "`spanscore serve --agent codex` prints the lines for one agent only.\n\n"
+    "`spanscore serve --http 0.0.0.0:4318 --token $(openssl rand -hex 16)` lets other machines in."
+)
+@with_settings(*Settings.model_fields)
+def serve(
+    settings: Settings,
+    agent: Annotated[
+        str | None, typer.Option(help="Print the environment lines of this agent only.")
+    ] = None,
+) -> None:
+    """Receive OTLP, store it, answer SQL. Prints what to paste for each agent. Ctrl-C stops it."""
+    from .service import Service
+
+    def announce(note: running.Running) -> None:
+        endpoints = Endpoints(http=note.http, grpc=note.grpc, token=settings.token)
+        typer.echo(f"spanscore {note.version} receives")
+        typer.echo(f"  OTLP/gRPC  {note.grpc}")
+        typer.echo(f"  OTLP/HTTP  {note.http}   (/v1/traces, /v1/logs, /v1/metrics)")
+        typer.echo(f"  SQL        {note.web}   (spanscore sql QUERY --db {settings.db})")
+        typer.echo(f"  into       {settings.db.resolve()}\n")
+        typer.echo("\n".join(lines(endpoints, agent)))
+        typer.echo("Ctrl-C stops it.")
+        sys.stdout.flush()
+
+    raise typer.Exit(Service(settings).run(announce))
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`spanscore sql 'SELECT name, count(*) FROM spans GROUP BY name ORDER BY 2 DESC'`\n\n"
+    "`spanscore sql \"SELECT attributes['any.key'] FROM spans LIMIT 5\" --format json`\n\n"
+    "`echo 'FROM logs LIMIT 5' | spanscore sql -` reads the query from standard input."
+)
+@with_settings("db", "sql_timeout", "sql_max_rows", "memory")
+def sql(
+    settings: Settings,
+    query: Annotated[str, typer.Argument(help="One reading SQL statement; - reads it from stdin.")],
+    output_format: Annotated[
+        Literal["table", "json", "csv", "arrow", "parquet"],
+        typer.Option("--format", help="How to print the result."),
+    ] = "table",
+) -> None:
+    """Ask SQL of the views spans, logs and metric_points, while the collector runs or not."""
+    from .answers import ask
+    from .output import write_result
+
+    text = sys.stdin.read() if query == "-" else query
+    write_result(ask(settings, text), output_format, sys.stdout.buffer)
+
+
+def main() -> None:
+    """Run the command line; errors are one clear message and an exit code.
+
+    0: done; 1: it failed, the message says why; 2: the command line or a setting is wrong;
+    130: Ctrl-C.
+    """
+    try:
+        app()
+    except (ConfigError, UnknownAgentError) as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        _fail(str(error), 1)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is meant for the user; others are defects and show their traceback."""
+    return type(error).__module__.startswith("spanscore.")
+
+
+def _fail(message: str, code: int) -> None:
+    for line in message.splitlines():
+        typer.echo(f"spanscore: {line}", err=True)
+    sys.exit(code)

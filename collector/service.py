@@ -1,0 +1,137 @@
+"""`spanscore serve`: starts the processes, watches them, restarts each alone, stops them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from multiprocessing.connection import Connection, wait
+
+from . import running
+from .child import MAX_RESTARTS, Child, ServiceError
+from .config import Settings
+from .keys import ingest_key
+
+STOP_S = 20.0
+WATCH_S = 0.5
+
+
+class Service:
+    """The collector: a receiver and a store, each in a process of its own.
+
+    The receiver goes on when the store dies, and the other way round: the inbox is between them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = Child("store", _run_store)
+        self._receiver = Child("receiver", _run_receiver)
+        self._stop = threading.Event()
+
+    def run(self, announce: Callable[[running.Running], None]) -> int:
+        """Serve until SIGTERM or SIGINT; `announce` is called once all ports answer.
+
+        Returns the exit code: 0 after a clean stop. Raises ServiceError.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        try:
+            self._start_store()
+            self._start_receiver()
+            announce(self._leave_note())
+            self._watch()
+        finally:
+            self._shut_down()
+        return 0
+
+    def _start_store(self) -> None:
+        port = self._store.start(self._settings)
+        self._settings = _with_ports(self._settings, web=port)
+
+    def _start_receiver(self) -> None:
+        started = self._receiver.start(self._settings)
+        self._settings = _with_ports(self._settings, grpc=started.grpc_port, http=started.http_port)
+
+    def _leave_note(self) -> running.Running:
+        settings = self._settings
+        scheme = "https" if settings.tls_cert else "http"
+        note = running.Running(
+            pid=os.getpid(),
+            grpc=f"{scheme}://{settings.grpc}",
+            http=f"{scheme}://{settings.http}",
+            web=f"http://{settings.web}",
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=version("spanscore"),
+        )
+        note.write(settings.db)
+        return note
+
+    def _watch(self) -> None:
+        restarts = ((self._store, self._start_store), (self._receiver, self._start_receiver))
+        while not self._stop.is_set():
+            wait([c.process.sentinel for c, _ in restarts if c.process], timeout=WATCH_S)
+            for child, restart in restarts:
+                if not child.is_alive and not self._stop.is_set():
+                    self._restart(child, restart)
+
+    def _restart(self, child: Child, restart: Callable[[], None]) -> None:
+        if child.dies_too_often:
+            raise ServiceError(
+                f"the {child.name} died {MAX_RESTARTS} times within a minute; "
+                "run `spanscore doctor`, what was acknowledged is on disk"
+            )
+        print(f"spanscore: the {child.name} died and is started anew", file=sys.stderr, flush=True)
+        restart()
+
+    def _shut_down(self) -> None:
+        """The receiver first, so that the store can load all that was acknowledged."""
+        deadline_s = time.monotonic() + STOP_S
+        self._receiver.stop(deadline_s - STOP_S / 2)
+        self._store.stop(deadline_s)
+        note = running.find(self._settings.db)
+        if note and note.pid == os.getpid():
+            running.forget(self._settings.db)
+
+
+# Each process imports what it needs itself, so that the service that watches them stays small.
+
+
+def _run_store(settings: Settings, report: Connection) -> None:
+    from .store_process import run_store
+
+    run_store(settings, report)
+
+
+def _run_receiver(settings: Settings, report: Connection) -> None:
+    from .receiver.main import run
+    from .receiver.options import ReceiverOptions
+
+    options = ReceiverOptions(
+        grpc=settings.grpc,
+        http=settings.http,
+        inbox=settings.inbox,
+        inbox_max_bytes=settings.inbox_max,
+        max_request_bytes=settings.max_request,
+        token=settings.token,
+        ingest_key=ingest_key(settings.db),
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        insecure=settings.insecure,
+        secrets=tuple(settings.secrets),
+        mask_patterns=settings.mask_patterns,
+        content=settings.content,
+    )
+    run(options, report)
+
+
+def _with_ports(settings: Settings, **ports: int) -> Settings:
+    """The same settings with the ports that were really bound, for a restart and for people."""
+    bound = {
+        name: f"{getattr(settings, name).rpartition(':')[0]}:{port}" for name, port in ports.items()
+    }
+    return settings.model_copy(update=bound)

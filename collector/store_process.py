@@ -1,0 +1,141 @@
+"""What runs inside the store process: the loader on a thread, the web port on the main one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+
+import duckdb
+from aiohttp import web
+
+from .child import NotStarted
+from .config import Settings, split_address
+from .inbox import Inbox, InboxError
+from .keys import read_token
+from .store.database import DatabaseError, open_database
+from .store.housekeeping import Housekeeper
+from .store.loader import Loader
+from .store.query import QueryLimits, harden
+from .web.app import make_app
+from .web.state import State
+
+DRAIN_S = 15.0
+"""Below the 20 s that the service waits for this process."""
+
+RETRY_S = 1.0
+PARENT_POLL_S = 1.0
+
+
+def run_store(settings: Settings, ready: Connection) -> None:
+    """Own the database until SIGTERM or the parent's end; sends its web port, or why it cannot.
+
+    `ready` receives the port or NotStarted, once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        store = Store(settings)
+    except (DatabaseError, InboxError) as error:
+        ready.send(NotStarted(str(error)))
+        return
+    with contextlib.closing(store):
+        asyncio.run(store.serve(ready))
+
+
+class Store:
+    """The database, its loader and its web port; closing drains the inbox and the file's WAL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = open_database(
+            settings.db, memory_limit=f"{settings.memory // 1_000_000}MB"
+        )
+        harden(self._database)
+        self._inbox = Inbox(settings.inbox, max_bytes=settings.inbox_max)
+        self._loader = Loader(self._database.cursor(), self._inbox)
+        self._housekeeper = Housekeeper(
+            self._database.cursor(),
+            settings.db,
+            max_age_s=settings.retain.total_seconds() if settings.retain else None,
+            max_bytes=settings.max_size,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._load, name="loader")
+
+    async def serve(self, ready: Connection) -> None:
+        """Answer on the web port until told to stop."""
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        runner = web.AppRunner(self._make_app(), access_log=None, handler_cancellation=True)
+        await runner.setup()
+        host, port = split_address(self._settings.web)
+        try:
+            site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+            await site.start()
+        except OSError as error:
+            ready.send(
+                NotStarted(
+                    f"web = {host}:{port} cannot be opened: {error.strerror}. Stop what listens "
+                    "there, or choose another address with --web"
+                )
+            )
+            await runner.cleanup()
+            return
+        self._thread.start()
+        ready.send(runner.addresses[0][1])
+        await _until_told(stopping)
+        await runner.cleanup()
+
+    def close(self) -> None:
+        """Stop the loader, load what is left within DRAIN_S, and close the files."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            with contextlib.suppress(duckdb.Error, InboxError):
+                self._loader.drain(time.monotonic() + DRAIN_S)
+        with contextlib.suppress(duckdb.Error):
+            self._database.execute("CHECKPOINT")
+        self._inbox.close()
+        self._database.close()
+
+    def _make_app(self) -> web.Application:
+        settings = self._settings
+        state = State(settings.db, settings.inbox, self._loader.progress)
+        limits = QueryLimits(
+            seconds=settings.sql_timeout.total_seconds(), rows=settings.sql_max_rows
+        )
+        host, _ = split_address(settings.web)
+        return make_app(
+            database=self._database.cursor,
+            limits=limits,
+            state=state,
+            token=read_token(settings.db),
+            hosts=[host, *settings.allow_hosts],
+        )
+
+    def _load(self) -> None:
+        """The loader's thread: a fault of the machine is said and tried again."""
+        while not self._stop.is_set():
+            try:
+                self._loader.run(self._stop, idle=self._housekeeper.tick)
+            except duckdb.FatalException as error:
+                # DuckDB takes no more commands after this; the service starts the process anew.
+                print(f"spanscore: the database stopped: {error}", file=sys.stderr, flush=True)
+                os._exit(70)
+            except (duckdb.Error, InboxError, OSError) as error:
+                print(f"spanscore: loading waits: {error}", file=sys.stderr, flush=True)
+                self._stop.wait(RETRY_S)
+
+
+async def _until_told(stopping: asyncio.Event) -> None:
+    """Until SIGTERM, or until the parent is gone: a store must not outlive its service."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), PARENT_POLL_S)
+            return
