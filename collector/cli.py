@@ -89,7 +89,7 @@ def sql(
     from .output import write_result
 
     text = sys.stdin.read() if query == "-" else query
-    write_result(ask(settings, text), output_format, sys.stdout.buffer)
+    write_result(ask(settings, text), output_format, sys.stdout)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import duckdb
 from aiohttp import web
 
 from ..store.query import QueryLimits
-from .guard import guard
+from .guard import add_security_headers, guard
 from .sql import add_sql_routes
 from .state import State, add_state_routes
 
@@ -27,6 +27,7 @@ def make_app(
     names under which the port may be asked for.
     """
     app = web.Application(middlewares=[guard(token=token, hosts=hosts)])
+    app.on_response_prepare.append(add_security_headers)
     add_sql_routes(app, database, limits)
     add_state_routes(app, state)
     return app
