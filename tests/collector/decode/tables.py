@@ -1,0 +1,60 @@
+"""The base tables in a DuckDB in memory, filled with decoded requests and read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+from google.protobuf.message import Message
+
+from spanscore.collector.decode import Batch, decode, write_back
+from spanscore.collector.inbox import Request
+from spanscore.collector.signals import Signal
+from spanscore.collector.store.database import Schema
+
+RECORD_TABLES = {Signal.TRACES: "span", Signal.LOGS: "log", Signal.METRICS: "metric_point"}
+
+Row = dict[str, Any]
+
+
+def decode_messages(signal: Signal, *messages: Message) -> Batch:
+    """Decode messages as if each had come in a request of its own."""
+    return decode(signal, [Request(signal, "open", 1, m.SerializeToString()) for m in messages])
+
+
+class Tables:
+    """Empty base tables."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect(config={"threads": 1})
+        for statement in Schema().objects:
+            self.connection.execute(statement)
+
+    def insert(self, signal: Signal, batch: Batch) -> None:
+        """Insert a decoded batch; its columns must be those of the tables, in order."""
+        tables = {
+            RECORD_TABLES[signal]: batch.records,
+            "resource": batch.resources,
+            "scope": batch.scopes,
+        }
+        for table, rows in tables.items():
+            columns = [name for name, *_ in self.connection.execute(f"DESCRIBE {table}").fetchall()]
+            assert rows.schema.names == columns
+            self.connection.execute(f"INSERT INTO {table} SELECT * FROM rows")
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a table."""
+        result = self.connection.execute(f"FROM {table}")
+        columns = [name for name, *_ in result.description or []]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+    def written_back(self, signal: Signal, batch: Batch) -> Message:
+        """The message that comes back when a batch has been stored; nothing stays in the tables."""
+        self.connection.begin()
+        try:
+            self.insert(signal, batch)
+            resources = {row["resource_id"]: row for row in self.rows("resource")}
+            scopes = {row["scope_id"]: row for row in self.rows("scope")}
+            return write_back(signal, self.rows(RECORD_TABLES[signal]), resources, scopes)
+        finally:
+            self.connection.rollback()
