@@ -14,7 +14,10 @@ from spanscore.collector.decode.from_json import json_to_protobuf
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 
-from .limits import Budget, Lease, gunzip
+from .limits import Allowance, Lease, Limits, gunzip
+from .origin import ORIGINS
+from .parse_cost import check_json, check_protobuf
+from .recognise import recognise
 from .records import check_records
 from .status import Kind, Refusal
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 # What takes longer than some 5 ms leaves the event loop, so that other answers do not wait.
 _LONG_PROTOBUF_BYTES = 2 * 1024 * 1024
 _LONG_JSON_BYTES = 128 * 1024
+# Parsed, a request may take so many times the size limit.
+_MAX_GROWTH = 16
 
 
 class Committer(Protocol):
@@ -57,9 +62,9 @@ class Masker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One Export request as a door read it."""
+    """One Export request as a door read it; without a signal, its records must tell it."""
 
-    signal: Signal
+    signal: Signal | None
     origin: str
     body: bytes
     gzipped: bool = False
@@ -70,6 +75,7 @@ class Received:
 class _Prepared:
     """A validated and masked request (body empty: nothing to store) and its answer."""
 
+    signal: Signal
     body: bytes
     counts: dict[str, int]
     response: Message
@@ -83,13 +89,11 @@ class Acceptor:
         committer: Committer,
         masker: Masker,
         origins: Origins,
-        *,
-        max_request_bytes: int,
-        budget: Budget,
+        limits: Limits,
     ) -> None:
         self.origins = origins
-        self.max_request_bytes = max_request_bytes
-        self.budget = budget
+        self.limits = limits
+        self.allowances = {origin: Allowance(limits) for origin in ORIGINS}
         self._committer = committer
         self._masker = masker
         # One thread: one long request is parsed at a time, which bounds the memory it takes.
@@ -103,18 +107,17 @@ class Acceptor:
         """
         body = received.body
         if received.gzipped:
-            body = gunzip(body, self.max_request_bytes)
+            body = gunzip(body, self.limits.max_request_bytes)
             lease.take(len(body))
-        long_bytes = _LONG_JSON_BYTES if received.json else _LONG_PROTOBUF_BYTES
-        if len(body) > long_bytes:
+        if len(body) <= (_LONG_JSON_BYTES if received.json else _LONG_PROTOBUF_BYTES):
+            prepared = self._prepare(received, body)
+        else:
             loop = asyncio.get_running_loop()
             prepared = await loop.run_in_executor(
-                self._long_requests, self._prepare, received, body
+                self._long_requests, self._prepare_long, received, body
             )
-        else:
-            prepared = self._prepare(received, body)
         if prepared.body:
-            request = Request(received.signal, received.origin, time.time_ns(), prepared.body)
+            request = Request(prepared.signal, received.origin, time.time_ns(), prepared.body)
             await self._committer.commit(request, prepared.counts)
         elif prepared.counts:
             self._committer.count(prepared.counts)
@@ -128,9 +131,18 @@ class Acceptor:
         """End the thread of long requests."""
         self._long_requests.shutdown(wait=False, cancel_futures=True)
 
+    def _prepare_long(self, received: Received, body: bytes) -> _Prepared:
+        max_bytes = _MAX_GROWTH * self.limits.max_request_bytes
+        if received.json:
+            check_json(body, max_bytes)
+        else:
+            for signal in Signal if received.signal is None else (received.signal,):
+                check_protobuf(signal, body, max_bytes)
+        return self._prepare(received, body)
+
     def _prepare(self, received: Received, body: bytes) -> _Prepared:
-        signal = received.signal
-        message = _parse(received, body)
+        signal = received.signal or recognise(body, json=received.json)
+        message = _parse(signal, body, received.json)
         records = check_records(signal, message)
         response = signal.response_type()
         counts = {}
@@ -142,23 +154,21 @@ class Acceptor:
         elif received.json:
             body = message.SerializeToString()
         if not records.accepted:
-            return _Prepared(b"", counts, response)
+            return _Prepared(signal, b"", counts, response)
         masked = self._masker.mask(signal, body, message)
         counts[signal.rejected_field.replace("rejected_", "accepted_")] = records.accepted
         if masked.count:
             counts["masked_values"] = masked.count
-        return _Prepared(masked.body, counts, response)
+        return _Prepared(signal, masked.body, counts, response)
 
 
-def _parse(received: Received, body: bytes) -> Message:
-    request_type = received.signal.request_type
+def _parse(signal: Signal, body: bytes, json: bool) -> Message:
+    request_type = signal.request_type
     if not body:
         return request_type()
     try:
-        if received.json:
-            return json_to_protobuf(received.signal, body)
-        return request_type.FromString(body)
+        return json_to_protobuf(signal, body) if json else request_type.FromString(body)
     except (DecodeError, ValueError) as error:
-        encoding = "JSON" if received.json else "protobuf"
         name = request_type.DESCRIPTOR.name
+        encoding = "JSON" if json else "protobuf"
         raise Refusal(Kind.UNDECODABLE, f"the body is no {name} in {encoding}: {error}") from error

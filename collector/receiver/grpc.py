@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
@@ -10,9 +11,9 @@ from grpc import aio
 from spanscore.collector.signals import Signal
 
 from .accept import Acceptor, Received
-from .limits import GZIP_MAGIC
+from .limits import GZIP_MAGIC, Allowance, Lease, too_large, too_slow
 from .origin import TOKEN_HEADER
-from .status import Kind, Refusal, refusal_of
+from .status import Refusal, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,7 +37,7 @@ class GrpcDoor:
             options=(
                 # A port that is taken must be an error, not shared.
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", acceptor.max_request_bytes),
+                ("grpc.max_receive_message_length", acceptor.limits.max_request_bytes),
                 ("grpc.max_concurrent_streams", _MAX_STREAMS_PER_CONNECTION),
                 # Decompressed here and in bounded steps, as over HTTP.
                 ("grpc.per_message_decompression", 0),
@@ -61,7 +62,7 @@ class GrpcDoor:
                 credentials = grpc.ssl_server_credentials([(tls.key, tls.certificates)])
                 port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise OSError(str(error)) from error
+            raise OSError("it is in use, or no address of this machine") from error
         await self._server.start()
         return port
 
@@ -88,13 +89,24 @@ class GrpcDoor:
             header_token=metadata.get(TOKEN_HEADER),
             authorization=metadata.get("authorization"),
         )
-        body = await context.read()
-        if not isinstance(body, bytes):
-            raise Refusal(Kind.UNDECODABLE, "the call ended before its request message")
-        with self._acceptor.budget.lease() as lease:
+        allowance = self._acceptor.allowances[origin]
+        body = await self._read(context, allowance)
+        with Lease(allowance) as lease:
             lease.take(len(body))
             received = Received(signal, origin, body, gzipped=body.startswith(GZIP_MAGIC))
             return await self._acceptor.accept(received, lease)
+
+    async def _read(self, context: Context, allowance: Allowance) -> bytes:
+        limits = self._acceptor.limits
+        try:
+            async with asyncio.timeout(limits.body_timeout_s), allowance.reading:
+                body = await context.read()
+        except TimeoutError:
+            raise too_slow(limits) from None
+        if not isinstance(body, bytes):
+            # The library has answered in place of us, unless the client sent nothing.
+            raise too_large(limits.max_request_bytes, "as sent, or missing")
+        return body
 
 
 async def _abort(context: Context, refusal: Refusal) -> None:

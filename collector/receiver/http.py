@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from google.protobuf import json_format
 from isal import igzip
 
-from spanscore.collector.config import split_address
+from spanscore.collector.config import is_loopback, split_address
 from spanscore.collector.signals import Signal
 
 from .accept import Acceptor, Received
-from .limits import Lease, too_large
+from .http_protocol import Protocol
+from .limits import Lease, too_large, too_slow
 from .origin import TOKEN_HEADER
 from .status import Kind, Refusal, refusal_of
 
@@ -25,18 +27,10 @@ if TYPE_CHECKING:
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-BODY_TIMEOUT_S = 30
+# For a connection that is idle, or has not sent all the headers of a request.
 KEEPALIVE_S = 75
-_SIGNALS = {signal.path: signal for signal in Signal}
-_PATHS = ", ".join(_SIGNALS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a path asks for; without a signal the body must tell it."""
-
-    signal: Signal
-    token: str | None
+_SIGNALS = {signal.path.strip("/"): signal for signal in Signal}
+_PATHS = ", ".join(signal.path for signal in Signal)
 
 
 class HttpDoor:
@@ -44,20 +38,22 @@ class HttpDoor:
 
     def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor
-        self._server = web.Server(
-            self.handle,
-            auto_decompress=False,
-            keepalive_timeout=KEEPALIVE_S,
-            access_log=None,
-        )
+        self._server = web.Server(self._handle)
         self._listener: asyncio.Server | None = None
 
     async def open(self, address: str, tls: KeyPair | None) -> int:
         """Bind HOST:PORT and serve; the port that was bound. Raises OSError."""
         host, port = split_address(address)
         loop = asyncio.get_running_loop()
+        connection = partial(
+            Protocol,
+            self._server,
+            loop=loop,
+            refuse=self._refuse_unreadable,
+            keepalive_timeout_s=KEEPALIVE_S,
+        )
         context = None if tls is None else tls.context
-        self._listener = await loop.create_server(self._server, host, port, ssl=context)
+        self._listener = await loop.create_server(connection, host, port, ssl=context)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -70,82 +66,124 @@ class HttpDoor:
         self._server.pre_shutdown()
         await self._server.shutdown(grace_s)
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request; every answer that is no 200 carries a `google.rpc.Status`."""
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
         as_json = request.content_type != PROTOBUF
-        headers = {"Content-Type": JSON if as_json else PROTOBUF}
         try:
-            message, status = await self._export(request), 200
+            response = _answer(await self._export(request), as_json)
         except Exception as error:  # noqa: BLE001 - every error becomes a status
-            refusal = refusal_of(error)
-            self._acceptor.refused(refusal)
-            message, status = refusal.status(), refusal.kind.http_status
-            if refusal.retry_after_s is not None:
-                headers["Retry-After"] = str(refusal.retry_after_s)
-        body = _encode(message, as_json)
-        if body and "gzip" in request.headers.get("Accept-Encoding", ""):
-            body = igzip.compress(body)
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, status=status, headers=headers)
+            response = self._refuse(refusal_of(error), as_json)
+        if response.body and "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.body = igzip.compress(cast("bytes", response.body))
+            response.headers["Content-Encoding"] = "gzip"
+        if cast("Protocol", request.protocol).half_closed:
+            response.force_close()
+        return response
 
     async def _export(self, request: web.BaseRequest) -> Message:
-        target = _target(request.path)
+        _check_site(request)
+        signal, path_token = _target(request.path)
         if request.method != "POST":
-            raise Refusal(Kind.WRONG_METHOD, f"{request.path} takes POST only")
+            raise Refusal(Kind.WRONG_METHOD, f"{request.method}: only POST is served here")
         origin = self._acceptor.origins.resolve(
-            path_token=target.token,
+            path_token=path_token,
             header_token=request.headers.get(TOKEN_HEADER),
             authorization=request.headers.get("Authorization"),
         )
-        if request.content_type not in (PROTOBUF, JSON):
-            raise Refusal(Kind.UNSUPPORTED_TYPE, f"Content-Type must be {PROTOBUF} or {JSON}")
-        gzipped = _is_gzipped(request)
-        with self._acceptor.budget.lease() as lease:
-            received = Received(
-                target.signal,
-                origin,
-                await self._read(request, lease),
-                gzipped=gzipped,
-                json=request.content_type == JSON,
-            )
+        is_json = _is_json(request)
+        is_gzipped = _is_gzipped(request)
+        with Lease(self._acceptor.allowances[origin]) as lease:
+            body = await self._read(request, lease)
+            received = Received(signal, origin, body, gzipped=is_gzipped, json=is_json)
             return await self._acceptor.accept(received, lease)
 
     async def _read(self, request: web.BaseRequest, lease: Lease) -> bytes:
-        limit_bytes = self._acceptor.max_request_bytes
-        if (request.content_length or 0) > limit_bytes:
-            raise too_large(limit_bytes, "as sent")
-        pieces = []
-        size_bytes = 0
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while piece := await request.content.readany():
-                size_bytes += len(piece)
-                if size_bytes > limit_bytes:
-                    raise too_large(limit_bytes, "as sent")
-                lease.take(len(piece))
-                pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        limits = self._acceptor.limits
+        if (request.content_length or 0) > limits.max_request_bytes:
+            raise too_large(limits.max_request_bytes, "as sent")
+        cast("Protocol", request.protocol).expect(request.content)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(limits.body_timeout_s):
+                await _continue(request)
+                while piece := await request.content.readany():
+                    lease.take(len(piece))
+                    body += piece
+                    if len(body) > limits.max_request_bytes:
+                        raise too_large(limits.max_request_bytes, "as sent")
+        except TimeoutError:
+            raise too_slow(limits) from None
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise Refusal(Kind.UNDECODABLE, f"the body did not arrive whole: {error}") from error
+        return bytes(body)
+
+    def _refuse_unreadable(self, reason: str) -> web.Response:
+        """Answer what is no HTTP request; the encoding of its sender cannot be known."""
+        return self._refuse(Refusal(Kind.UNDECODABLE, reason), as_json=True)
+
+    def _refuse(self, refusal: Refusal, as_json: bool) -> web.Response:
+        self._acceptor.refused(refusal)
+        response = _answer(refusal.status(), as_json, refusal.kind.http_status)
+        response.headers.update(refusal.headers())
+        return response
 
 
-def _target(path: str) -> _Target:
+def _answer(message: Message, as_json: bool, status: int = 200) -> web.Response:
+    if as_json:
+        body = json_format.MessageToJson(message, indent=None).encode()
+    else:
+        body = message.SerializeToString()
+    headers = {"Content-Type": JSON if as_json else PROTOBUF}
+    return web.Response(body=body, status=status, headers=headers)
+
+
+def _check_site(request: web.BaseRequest) -> None:
+    """Let no web page write here, except one that was served from this very address.
+
+    A name that an attacker's DNS points at this machine is not loopback's own name.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    try:
+        site = urlsplit(origin)
+        same = site.netloc == request.host and is_loopback(site.hostname or "")
+    except ValueError:
+        same = False
+    if not same:
+        raise Refusal(Kind.CROSS_SITE, f"a page of {origin!r} may not send telemetry here")
+
+
+def _target(path: str) -> tuple[Signal | None, str | None]:
+    """The signal (None: the body must tell it) and the ingest token that a path names."""
     token = None
-    rest = path
-    if path.startswith("/o/"):
-        token, _, rest = path[3:].partition("/")
-        rest = f"/{rest}"
-    signal = _SIGNALS.get(rest.rstrip("/"))
-    if signal is None:
-        raise Refusal(Kind.UNKNOWN_PATH, f"nothing is served at {rest}; OTLP goes to {_PATHS}")
-    return _Target(signal, token)
+    rest = path.strip("/")
+    if rest.startswith("o/"):
+        token, _, rest = rest[2:].partition("/")
+    signal = _SIGNALS.get(rest.strip("/"))
+    if rest and signal is None:
+        raise Refusal(Kind.UNKNOWN_PATH, f"nothing is served at /{rest}; OTLP goes to {_PATHS}")
+    return signal, token
+
+
+def _is_json(request: web.BaseRequest) -> bool:
+    if request.content_type not in (PROTOBUF, JSON):
+        given = request.headers.get("Content-Type", "missing")
+        raise Refusal(
+            Kind.UNSUPPORTED_TYPE, f"Content-Type is {given}; it must be {PROTOBUF} or {JSON}"
+        )
+    return request.content_type == JSON
 
 
 def _is_gzipped(request: web.BaseRequest) -> bool:
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", ""):
-        raise Refusal(Kind.UNSUPPORTED_TYPE, f"Content-Encoding {encoding!r} is not gzip")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        raise Refusal(Kind.UNSUPPORTED_TYPE, f"Content-Encoding is {encoding}; it must be gzip")
     return encoding == "gzip"
 
 
-def _encode(message: Message, as_json: bool) -> bytes:
-    if not as_json:
-        return message.SerializeToString()
-    return json_format.MessageToJson(message, indent=None).encode()
+async def _continue(request: web.BaseRequest) -> None:
+    """Tell a client that asked before sending a large body (RFC 9110, 10.1.1) to go on."""
+    expectation = request.headers.get("Expect", "").lower()
+    if expectation == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun

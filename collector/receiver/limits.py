@@ -1,8 +1,10 @@
-"""What one request may cost: bounded decompression and a byte budget over all connections."""
+"""What requests may cost: sizes, time, bounded decompression, and bytes in flight."""
 
 from __future__ import annotations
 
-from typing import cast
+import asyncio
+from dataclasses import dataclass
+from typing import Self, cast
 
 from isal import isal_zlib
 
@@ -10,16 +12,27 @@ from .status import Kind, Refusal
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_GZIP_MEMBERS = 10_000
+# gRPC tells the size of a message only when it is there: so many may be under way.
+_CONCURRENT_READS = 8
 _STEP_BYTES = 64 * 1024
 _GZIP_ERROR = cast("type[Exception]", isal_zlib.error)  # its stub calls the class an instance
 _GZIP_WINDOW = 16 + isal_zlib.MAX_WBITS
 
 
-def gunzip(data: bytes, limit_bytes: int) -> bytes:
-    """Decompress gzip of any number of members, never holding more than `limit_bytes` + 1.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one request (as sent and decompressed) and of all in flight of one origin."""
 
-    Raises Refusal: TOO_LARGE over the limit or with more than MAX_GZIP_MEMBERS members (each
-    costs as much as 64 KiB of data), UNDECODABLE for what is no gzip or ends early.
+    max_request_bytes: int
+    max_in_flight_bytes: int
+    body_timeout_s: float
+
+
+def gunzip(data: bytes, limit_bytes: int) -> bytes:
+    """Decompress gzip of one or more members, never holding more than `limit_bytes` and one.
+
+    Raises Refusal: TOO_LARGE beyond the limit or beyond MAX_GZIP_MEMBERS (a member costs as much
+    time as 64 KiB of data), UNDECODABLE for what is no gzip or ends early.
     """
     pieces: list[bytes] = []
     room_bytes = limit_bytes + 1
@@ -31,16 +44,15 @@ def gunzip(data: bytes, limit_bytes: int) -> bytes:
             members += 1
             unzip = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
         step = view[position : position + _STEP_BYTES]
-        piece = _inflate(unzip, step, room_bytes)
-        pieces.append(piece)
-        room_bytes -= len(piece)
+        pieces.append(_inflate(unzip, step, room_bytes))
+        room_bytes -= len(pieces[-1])
         if room_bytes <= 0 or members > MAX_GZIP_MEMBERS:
             raise too_large(limit_bytes, "decompressed")
         position += len(step) - len(unzip.unused_data)
         if unzip.eof:
             unzip = None
     if unzip is not None:
-        raise Refusal(Kind.UNDECODABLE, "the gzip data ends before its end: it was cut off")
+        raise Refusal(Kind.UNDECODABLE, "the gzip data was cut off before its end")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -53,32 +65,36 @@ def _inflate(unzip: isal_zlib.Decompress, data: memoryview, max_bytes: int) -> b
 
 
 def too_large(limit_bytes: int, what: str) -> Refusal:
-    """The refusal of a request whose size, counted as `what` says, is over the limit."""
+    """The refusal of a request whose size, counted as `what` says, is beyond the limit."""
     return Refusal(
         Kind.TOO_LARGE,
-        f"the request is larger than {limit_bytes} bytes {what}: send smaller batches, "
-        "or raise the collector's --max-request-bytes",
+        f"the request is larger than {limit_bytes:,} bytes {what}: send smaller batches, "
+        "or raise the collector's --max-request",
     )
 
 
-class Budget:
-    """How many bytes of requests may be in flight at once, over all connections of both doors."""
+def too_slow(limits: Limits) -> Refusal:
+    """The refusal of a request that did not arrive in time."""
+    return Refusal(
+        Kind.UNAVAILABLE, f"the request did not arrive within {limits.body_timeout_s:g} s"
+    )
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
+
+class Allowance:
+    """What the requests of one origin may hold at once, so that no origin can starve another."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.reading = asyncio.Semaphore(_CONCURRENT_READS)
         self.used_bytes = 0
-
-    def lease(self) -> Lease:
-        """An empty lease, to be used as a context manager around one request."""
-        return Lease(self)
+        self._max_bytes = limits.max_in_flight_bytes
 
     def take(self, size_bytes: int) -> None:
-        """Take bytes out of the budget. Raises Refusal (UNAVAILABLE) when it is used up."""
-        if self.used_bytes + size_bytes > self._limit_bytes:
+        """Take bytes out of the allowance. Raises Refusal (UNAVAILABLE) when it is used up."""
+        if self.used_bytes + size_bytes > self._max_bytes:
             raise Refusal(
                 Kind.UNAVAILABLE,
-                f"the requests in flight already hold {self.used_bytes} of "
-                f"{self._limit_bytes} bytes: retry",
+                f"the requests in flight hold {self.used_bytes:,} of {self._max_bytes:,} bytes: "
+                "send this one again later",
             )
         self.used_bytes += size_bytes
 
@@ -88,19 +104,19 @@ class Budget:
 
 
 class Lease:
-    """The bytes that one request holds; all of them go back to the budget when it ends."""
+    """The bytes that one request holds; all of them go back when the `with` block ends."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
         self._held_bytes = 0
 
     def take(self, size_bytes: int) -> None:
-        """Hold `size_bytes` more. Raises Refusal (UNAVAILABLE) when the budget is used up."""
-        self._budget.take(size_bytes)
+        """Hold `size_bytes` more. Raises Refusal (UNAVAILABLE) when the allowance is used up."""
+        self._allowance.take(size_bytes)
         self._held_bytes += size_bytes
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._budget.give_back(self._held_bytes)
+        self._allowance.give_back(self._held_bytes)

@@ -6,9 +6,11 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spanscore.collector.child import NotStarted
 from spanscore.collector.inbox import InboxError
 
 from .server import AddressError, serve
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from .options import ReceiverOptions
 
-DRAIN_S = 15
+DRAIN_S = 4
 _PARENT_POLL_S = 1.0
 
 
@@ -30,18 +32,12 @@ class Started:
     http_port: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
-    """The receiver could not start; `message` says what to do."""
-
-    message: str
-
-
 def run(options: ReceiverOptions, report: Connection) -> None:
     """Serve until SIGTERM or SIGINT, or until the parent process is gone; then drain and return.
 
     Sends one `Started` or `NotStarted` through `report` and closes it.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reports bad peers on stderr
     asyncio.run(_run(options, report))
 
 
@@ -60,8 +56,6 @@ async def _run(options: ReceiverOptions, report: Connection) -> None:
             return
         report.send(Started(receiver.grpc_port, receiver.http_port))
     while not stopping.is_set() and os.getppid() == parent:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), _PARENT_POLL_S)
-        except TimeoutError:
-            continue
     await receiver.stop(DRAIN_S)

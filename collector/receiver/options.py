@@ -9,13 +9,15 @@ from pathlib import Path
 from spanscore.collector.config import is_loopback, split_address
 from spanscore.collector.inbox import DEFAULT_MAX_BYTES
 
+from .limits import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiverOptions:
     """The settings of one receiver process; plain values, so that they can be pickled.
 
-    Addresses are HOST:PORT (port 0: any free one); `ingest_key` signs ingest tokens; `secrets`
-    are exact values to mask.
+    Addresses are HOST:PORT (port 0: any free one); `ingest_key` signs ingest tokens;
+    `max_in_flight_bytes` bounds the requests of one origin; `secrets` are exact values to mask.
     """
 
     inbox: Path
@@ -28,10 +30,16 @@ class ReceiverOptions:
     tls_key: Path | None = None
     max_request_bytes: int = 64 * 1024**2
     max_in_flight_bytes: int = 256 * 1024**2
+    body_timeout_s: float = 30
     inbox_max_bytes: int = DEFAULT_MAX_BYTES
     secrets: tuple[str, ...] = field(default=(), repr=False)
     mask_patterns: bool = True
     content: str = "full"
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of requests."""
+        return Limits(self.max_request_bytes, self.max_in_flight_bytes, self.body_timeout_s)
 
     def validate(self) -> None:
         """Raises ValueError, naming setting and fix, for a door that anyone could write to."""

@@ -10,7 +10,6 @@ from .accept import Acceptor
 from .commit import GroupCommit
 from .grpc import GrpcDoor
 from .http import HttpDoor
-from .limits import Budget
 from .origin import Origins
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ async def serve(options: ReceiverOptions) -> Receiver:
         commits,
         _Unmasked(),
         Origins(options.ingest_key, options.token),
-        max_request_bytes=options.max_request_bytes,
-        budget=Budget(options.max_in_flight_bytes),
+        options.limits,
     )
     receiver = Receiver(commits, acceptor)
     try:

@@ -1,6 +1,6 @@
 """The one place where an error becomes an HTTP status or a gRPC code.
 
-Two kinds, by OTLP 1.11 ("Failures"): permanent (the sender's fault, never to be tried again) and
+Two kinds, by OTLP 1.11 ("Failures"): permanent (the sender's fault, not to be tried again) and
 retryable (ours: 503 or UNAVAILABLE, always with a delay).
 """
 
@@ -18,12 +18,12 @@ from spanscore.collector.inbox import InboxBusy, InboxError
 
 log = logging.getLogger(__name__)
 
-RETRY_BUSY_S = 1
-RETRY_BROKEN_S = 15
+_RETRY_SOON_S = 1
+_RETRY_LATER_S = 15
 
 
 class Kind(Enum):
-    """Why a request is refused: its HTTP status and gRPC code. The name is the counter's suffix."""
+    """Why a request is refused, with the HTTP status and the gRPC code that say so."""
 
     UNDECODABLE = 400, grpc.StatusCode.INVALID_ARGUMENT
     UNAUTHENTICATED = 401, grpc.StatusCode.UNAUTHENTICATED
@@ -51,12 +51,12 @@ class Kind(Enum):
 
 
 class Refusal(Exception):
-    """A request gets no acknowledgement; `str()` tells its sender why and what to do.
+    """A request that is not acknowledged; `str()` tells its sender why and what to do.
 
-    `retry_after_s` is set for retryable refusals and for them alone.
+    `retry_after_s` is set if, and only if, the sender should try again.
     """
 
-    def __init__(self, kind: Kind, message: str, *, retry_after_s: int = RETRY_BUSY_S) -> None:
+    def __init__(self, kind: Kind, message: str, *, retry_after_s: int = _RETRY_SOON_S) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after_s = retry_after_s if kind is Kind.UNAVAILABLE else None
@@ -65,23 +65,33 @@ class Refusal(Exception):
         """The `google.rpc.Status` of the answer, with a RetryInfo where a retry makes sense."""
         status = Status(code=self.kind.grpc_code.value[0], message=str(self))
         if self.retry_after_s is not None:
-            info = RetryInfo(retry_delay=Duration(seconds=self.retry_after_s))
-            status.details.add().Pack(info)
+            delay = Duration(seconds=self.retry_after_s)
+            status.details.add().Pack(RetryInfo(retry_delay=delay))
         return status
+
+    def headers(self) -> dict[str, str]:
+        """The headers that HTTP wants beside the status."""
+        if self.retry_after_s is not None:
+            return {"Retry-After": str(self.retry_after_s)}
+        if self.kind is Kind.UNAUTHENTICATED:
+            return {"WWW-Authenticate": "Bearer"}
+        if self.kind is Kind.WRONG_METHOD:
+            return {"Allow": "POST"}
+        return {}
 
 
 def refusal_of(error: Exception) -> Refusal:
     """What the sender is told about `error`.
 
     Whatever is not the sender's fault is retryable, also what nobody foresaw: a 500 would make
-    the client drop its telemetry.
+    the sender drop its telemetry.
     """
     if isinstance(error, Refusal):
         return error
     if isinstance(error, InboxBusy):
         return Refusal(Kind.UNAVAILABLE, str(error))
     if isinstance(error, InboxError):
-        return Refusal(Kind.UNAVAILABLE, str(error), retry_after_s=RETRY_BROKEN_S)
+        return Refusal(Kind.UNAVAILABLE, str(error), retry_after_s=_RETRY_LATER_S)
     log.error("a request failed in a way nobody foresaw", exc_info=error)
-    text = "the receiver failed in an unforeseen way; its log says how. Nothing was stored, retry"
-    return Refusal(Kind.UNAVAILABLE, text, retry_after_s=RETRY_BROKEN_S)
+    text = "the receiver failed, its log says how; nothing was stored, try again later"
+    return Refusal(Kind.UNAVAILABLE, text, retry_after_s=_RETRY_LATER_S)

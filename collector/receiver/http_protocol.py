@@ -1,0 +1,66 @@
+"""One HTTP connection: aiohttp's protocol, with our answer to what is no HTTP, and half-closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import StreamReader, web
+
+_Refuse = Callable[[str], web.Response]
+
+
+class Protocol(web.RequestHandler):
+    """Reads requests from one connection and hands them to the server's handler."""
+
+    __slots__ = ("_body", "_refuse", "half_closed")
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        refuse: _Refuse,
+        keepalive_timeout_s: float,
+    ) -> None:
+        """`refuse` makes the answer to bytes that are no HTTP request, given the reason."""
+        # Bodies are decompressed elsewhere and in bounded steps.
+        super().__init__(
+            server, loop=loop, auto_decompress=False, keepalive_timeout=keepalive_timeout_s
+        )
+        self._refuse = refuse
+        self._body: StreamReader | None = None
+        self.half_closed = False
+
+    def expect(self, body: StreamReader) -> None:
+        """Say which body is being read, so that it ends with the connection's sending half."""
+        self._body = body
+        if self.half_closed:
+            self._end_body()
+
+    def eof_received(self) -> bool:  # type: ignore[override] # the base class lacks the result
+        """A client that has sent a whole request and closed its half still gets the answer."""
+        # As in the base class, an open waiter means that no request has come.
+        idle = self._waiter is not None and not self._waiter.done()
+        if idle or self.ssl_context is not None:  # TLS has no half-close
+            return False
+        self.half_closed = True
+        self._end_body()
+        return True
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what the handler never sees; the connection ends with it."""
+        reason = (message or "").partition("\n")[0]
+        response = self._refuse(f"this is no HTTP/1.1 request: {reason}")
+        response.force_close()
+        return response
+
+    def _end_body(self) -> None:
+        if self._body is not None and not self._body.is_eof():
+            self._body.set_exception(ConnectionResetError("the connection ended before the body"))
