@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ..decode import Batch, DecodeError, decode
 from ..inbox import Entry, Inbox
 from ..signals import Signal
-from . import duplicates, traces
+from . import conversations, duplicates, traces
 from .resources import Known
 
 READER = "loader"
@@ -205,10 +205,8 @@ class Loader:
         records = batch.records
         if signal is Signal.TRACES:
             records = self._store_trace_rows(records, done)
-        elif signal is Signal.LOGS and records["trace_id"].null_count < records.num_rows:
-            arrived = traces.arrived(self._connection, records, spans=False)
-            known = traces.known_windows(self._connection, arrived)
-            traces.remember(self._connection, arrived, known=known.num_rows)
+        elif signal is Signal.LOGS:
+            self._remember_log_traces(records)
         self._insert(_TABLES[signal], records)
         done.rows += records.num_rows
 
@@ -218,10 +216,22 @@ class Loader:
         known = traces.known_windows(self._connection, arrived)
         arrivals = duplicates.split(self._connection, spans, known)
         traces.remember(self._connection, arrived, known=known.num_rows)
+        conversations.grow_by_traces(self._connection, arrived)
+        traces.infer(self._connection, spans, spans["start_ns"])
         done.duplicate_rows += arrivals.duplicates
         done.conflicts += len(arrivals.conflicts)
         self._store_conflicts(arrivals.conflicts, spans)
         return arrivals.spans
+
+    def _remember_log_traces(self, logs: pa.Table) -> None:
+        if logs["trace_id"].null_count < logs.num_rows:
+            arrived = traces.arrived(self._connection, logs, spans=False)
+            known = traces.known_windows(self._connection, arrived)
+            traces.remember(self._connection, arrived, known=known.num_rows)
+        conversations.grow_by_logs(self._connection, logs)
+        has_time = pc.not_equal(logs["time_ns"], 0)
+        times_ns = pc.if_else(has_time, logs["time_ns"], logs["observed_ns"])
+        traces.infer(self._connection, logs, times_ns)
 
     def _store_conflicts(self, conflicts: list[duplicates.Conflict], spans: pa.Table) -> None:
         if not conflicts:

@@ -37,6 +37,7 @@ _REMOVE = (
     """DELETE FROM span WHERE trace_id IN
        (SELECT trace_id FROM trace WHERE run_id IN (SELECT unnest(?)))""",
     "DELETE FROM trace WHERE run_id IN (SELECT unnest(?))",
+    "DELETE FROM conversation WHERE run_id IN (SELECT unnest(?))",
 )
 
 _REMOVE_RUNLESS = (
@@ -53,9 +54,9 @@ def apply(
     max_age_s: float | None,
     max_bytes: int | None,
 ) -> int:
-    """Remove runs whose last telemetry is older than `max_age_s`, then the oldest above `max_bytes`.
+    """Remove runs that ended over `max_age_s` ago, then the oldest above `max_bytes`.
 
-    Age is the time since the run's newest row was received; rows that belong to no run age one by
+    A run's age is the time since its newest row was received; rows that belong to no run age one by
     one. The size is that of the blocks in use in the file. Space is reused by what comes later;
     `spanscore doctor --compact` gives it back. Returns how many runs were removed.
     """

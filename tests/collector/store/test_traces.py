@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.support.stored import Stored
-from tests.support.telemetry import TRACE, log, logs_request, span, traces_request
+from tests.support.telemetry import (
+    SECOND_NS,
+    START_NS,
+    TRACE,
+    log,
+    logs_request,
+    metrics_request,
+    span,
+    traces_request,
+)
 
 OTHER = "ffffffffffffffffffffffffffffffff"
 
@@ -91,3 +100,51 @@ def test_the_harness_decides_the_run_of_a_trace_even_when_the_agent_came_first(
     store.put(traces_request(span(span_id="00000000000000a1"), origin="harness", resource=real))
     store.put(traces_request(span(span_id="00000000000000a2"), origin="agent", resource=forged))
     assert runs(store) == [(TRACE, "r1", "run")]
+
+
+CODEX = {"service.name": "codex_exec"}
+
+
+def test_a_codex_trace_without_an_id_belongs_to_the_conversation_at_that_time(
+    store: Stored,
+) -> None:
+    store.put(
+        traces_request(span(conversation__id="c1"), resource=CODEX),
+        traces_request(span(trace=OTHER, start_ns=START_NS + 5), resource=CODEX),
+    )
+    assert runs(store) == [(TRACE, "c1", "session"), (OTHER, "c1", "inferred")]
+
+
+def test_the_start_up_of_codex_belongs_to_the_conversation_that_follows(store: Stored) -> None:
+    early_ns = START_NS - SECOND_NS
+    store.put(traces_request(span(trace=OTHER, start_ns=early_ns, end_ns=early_ns), resource=CODEX))
+    store.put(logs_request(log(conversation__id="c1"), resource=CODEX))
+    assert runs(store) == [(OTHER, "c1", "inferred")]
+
+
+def test_nothing_is_inferred_where_two_conversations_overlap(store: Stored) -> None:
+    store.put(
+        traces_request(span(conversation__id="c1"), resource=CODEX),
+        traces_request(span(trace=OTHER, start_ns=START_NS + 5), resource=CODEX),
+    )
+    store.put(traces_request(span(trace="aa" * 16, conversation__id="c2"), resource=CODEX))
+    assert runs(store)[1:] == [("aa" * 16, "c2", "session"), (OTHER, OTHER, "trace")]
+
+
+def test_a_trace_of_another_service_is_never_inferred_from_time(store: Stored) -> None:
+    store.put(
+        traces_request(span(session__id="s1")),
+        traces_request(span(trace=OTHER, start_ns=START_NS + 5)),
+    )
+    assert runs(store)[1] == (OTHER, OTHER, "trace")
+
+
+def test_data_points_without_an_id_belong_to_the_conversation_of_their_service_at_that_time(
+    store: Stored,
+) -> None:
+    store.put(traces_request(span(conversation__id="c1"), resource=CODEX))
+    store.put(metrics_request("m", 1, resource=CODEX), metrics_request("m", 1))
+    assert store.ask("SELECT service_name, run_id FROM metric_points ORDER BY 1") == [
+        ("codex_exec", "c1"),
+        ("tester", None),
+    ]

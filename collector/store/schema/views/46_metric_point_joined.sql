@@ -6,7 +6,8 @@ SELECT
     m.*,
     coalesce(
         r.run_id, m.spanscore_run_id, m.attribute_session_id, m.conversation_id,
-        m.gen_ai_conversation_id, r.session_id, i.run_id, r.service_instance_id, r.opencode_run
+        m.gen_ai_conversation_id, r.session_id, i.run_id, r.service_instance_id, r.opencode_run,
+        w.run_id
     ) AS run_id,
     r.service_name,
     r.session_id AS resource_session_id,
@@ -21,4 +22,11 @@ FROM metric_point AS m
 JOIN resource AS r ON r.resource_id = m.resource_id
 JOIN scope AS c ON c.scope_id = m.scope_id
 LEFT JOIN instance_run AS i
-    ON i.instance_id = coalesce(r.service_instance_id, r.opencode_run);
+    ON i.instance_id = coalesce(r.service_instance_id, r.opencode_run)
+LEFT JOIN conversation_window AS w
+    ON w.service_name = CASE WHEN coalesce(
+        r.run_id, m.spanscore_run_id, m.attribute_session_id,
+        m.conversation_id, m.gen_ai_conversation_id, r.session_id
+    ) IS NULL THEN r.service_name END
+    AND w.hour = coalesce(nullif(m.start_ns, 0), m.time_ns) // 3600000000000
+    AND coalesce(nullif(m.start_ns, 0), m.time_ns) <= w.end_ns AND m.time_ns >= w.start_ns;

@@ -1,0 +1,37 @@
+-- Grain: a conversation and an hour it touches, from a little before it names itself: an agent's
+-- start-up is up to 5 s earlier, at most half the way back to the conversation before. Conversations
+-- of one service that overlap are left out: nothing may be merged there.
+CREATE OR REPLACE VIEW conversation_window AS
+SELECT
+    service_name,
+    run_id,
+    lead_in_ns AS start_ns,
+    end_ns,
+    unnest(range(lead_in_ns // 3600000000000, end_ns // 3600000000000 + 1)) AS hour
+FROM (
+    SELECT
+        service_name,
+        run_id,
+        end_ns,
+        greatest(
+            start_ns - 5000000000,
+            coalesce(start_ns - (start_ns - earlier_end_ns) // 2, 0)
+        ) AS lead_in_ns
+    FROM (
+        SELECT
+            service_name,
+            run_id,
+            start_ns,
+            end_ns,
+            max(end_ns) OVER (
+                PARTITION BY service_name ORDER BY start_ns, run_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS earlier_end_ns,
+            lead(start_ns) OVER (
+                PARTITION BY service_name ORDER BY start_ns, run_id
+            ) AS next_start_ns
+        FROM conversation
+        WHERE start_ns > 0 AND end_ns BETWEEN start_ns AND start_ns + 30 * 86400000000000
+    )
+    WHERE coalesce(earlier_end_ns < start_ns, true) AND coalesce(next_start_ns > end_ns, true)
+);
