@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import uuid
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,57 +10,33 @@ from typing import TYPE_CHECKING, Self
 
 from isal.isal_zlib import crc32
 
+from .inbox_file import InboxBusy, InboxCorrupt, InboxError, InboxFile, InboxFull
 from .signals import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "DEFAULT_MAX_BYTES",
+    "Depth",
+    "Entry",
+    "Inbox",
+    "InboxBusy",
+    "InboxCorrupt",
+    "InboxError",
+    "InboxFull",
+    "Request",
+]
 
 DEFAULT_MAX_BYTES = 4 * 1024**3
-PAGE_BYTES = 32768  # a request is some hundred KB: large pages halve the cost of a span
-WAL_CHECKPOINT_PAGES = 2000
-BUSY_TIMEOUT_MS = 5000
-# One step of deleting: small, because a writer waits for as long as it takes.
+# One step of deleting holds the write lock for about a millisecond.
 SWEEP_BYTES = 4 * 1024**2
 SWEEP_REQUESTS = 1000
-# The steps of one `advance`: more than a reader passes at a time, so that deleting keeps up.
+# The steps of one `advance`: far more than a reader passes at a time, so that deleting keeps up.
 SWEEP_STEPS = 64
 
-APPLICATION_ID = 0x73706E73  # "spns"
-SCHEMA_VERSION = 1
-_SCHEMA = f"""
-CREATE TABLE inbox (identity TEXT NOT NULL);
-CREATE TABLE request (
-  position INTEGER PRIMARY KEY AUTOINCREMENT,
-  signal INTEGER NOT NULL,
-  origin TEXT NOT NULL,
-  received_ns INTEGER NOT NULL,
-  total_bytes INTEGER NOT NULL, -- of the bodies up to this one, since the table was last empty
-  crc32 INTEGER NOT NULL,
-  body BLOB NOT NULL
-);
-CREATE TABLE reader (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
 _SIGNALS = {int(signal): signal for signal in Signal}
 _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
-
-
-class InboxError(Exception):
-    """The inbox could not do what was asked; the message names the file and the fix."""
-
-
-class InboxFull(InboxError):
-    """There is no room, by the bound or on the disk; nothing was appended, try again later."""
-
-
-class InboxBusy(InboxError):
-    """Others held the write lock for too long; nothing was changed, try again later."""
-
-
-class InboxCorrupt(InboxError):
-    """The file is damaged or is no inbox; a person must move it aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What some reader has still to pass: how many requests, their bodies' bytes, the first."""
+    """What at least one reader has still to pass; `bytes` are those of the bodies."""
 
     requests: int
     bytes: int
@@ -94,20 +67,36 @@ class Depth:
 
 
 class Inbox:
-    """A queue of Export requests in one file, shared by writers and named readers."""
+    """A queue of Export requests in one file, shared by writers and named readers.
+
+    - When `append` returns, all it was given is on the disk; when it raises, nothing of it is.
+    - Positions count up by one in the order of the commits; none is ever used again.
+    - A request comes back exactly as it was put in, or `InboxCorrupt` is raised.
+    - A request stays until every registered reader has passed it, and with no reader for good.
+    - `advance` deletes what every reader has passed, and its pages are used again; it does so in
+      steps that hold the write lock for a millisecond, not for the whole of it.
+    - The file grows to `max_bytes` and at most one append beyond; then `append` raises `InboxFull`
+      until readers have advanced. Its -wal adds some 64 MB, more while a backlog builds up.
+    - A full disk raises `InboxFull` as well. When there is space again, appending works again.
+    - Any number of instances, in any number of processes, may use a file; one instance is used by
+      one thread at a time. `InboxBusy` is raised when others hold the write lock for over 5 s.
+    - A damaged, empty or foreign file raises `InboxCorrupt`, which says what to do; it is never
+      replaced by an empty one. Neither is one that is moved or removed while it is open.
+    - Counters are changed with the requests of the same `append`, or not at all.
+    - The file, its -wal and its -shm can be read by their owner alone.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.path = Path(path)
         self.max_bytes = max_bytes
-        with self._errors():
-            self._inode = _create_unless_there(self.path)
-            self._db = _connect(self.path)
-            try:
-                self.identity = self._checked_identity()
-            except BaseException:
-                self._db.close()
-                raise
-        self._data_version = -1
+        self._file = InboxFile(self.path)
+        self._db = self._file.db
+        self._data_version: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """A UUID made with the file: positions mean something only together with it."""
+        return self._file.identity
 
     def __enter__(self) -> Self:
         return self
@@ -117,16 +106,16 @@ class Inbox:
 
     def close(self) -> None:
         """Close the file; calling it twice does no harm."""
-        self._db.close()
+        self._file.close()
 
     def append(self, requests: Sequence[Request], counts: Mapping[str, int] = _NO_COUNTS) -> None:
         """Put `requests` at the end, in their order, and add `counts` to the counters."""
         if not requests and not counts:
             return
-        with self._writing():
+        with self._file.transaction():
             if requests:
                 self._insert(requests)
-            self._add(counts)
+            self._db.executemany(_ADD, counts.items())
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters, durably."""
@@ -134,148 +123,139 @@ class Inbox:
 
     def counters(self) -> dict[str, int]:
         """Every counter's sum since the file was made."""
-        with self._errors():
+        with self._file.faults():
             return dict(self._db.execute("SELECT name, value FROM counter"))
 
     def register(self, reader: str, position: int | None = None) -> int:
-        """Make `reader` known, and return the position up to which it has passed.
+        """Make `reader` known; returns the position up to which it has passed.
 
-        Without `position` a new reader starts before the oldest row kept and a known one stays
-        where it is; with it, both stand there, so that rows after it are kept from now on.
+        Without `position` a new reader stands before the oldest request kept and a known one stays
+        where it is; with it, either stands there. Raises InboxError for a position never given.
         """
-        with self._writing():
-            known = self._reader_position(reader)
+        with self._file.transaction():
+            known = self._position_of(reader)
             if position is None:
                 position = self._before_oldest() if known is None else known
-            self._check_position(position)
+            self._require_given(position)
             if position != known:
                 self._db.execute("INSERT OR REPLACE INTO reader VALUES (?, ?)", (reader, position))
         return position
 
     def forget(self, reader: str) -> None:
-        """Stop keeping rows for `reader`; an unknown one is no error."""
-        with self._writing():
+        """Keep nothing for `reader` any more; one that is not known is no error."""
+        with self._file.transaction():
             self._db.execute("DELETE FROM reader WHERE name = ?", (reader,))
 
     def read(self, reader: str, *, after: int, max_requests: int, max_bytes: int) -> list[Entry]:
-        """Rows with a position above `after`, in order; at least one if there is one.
+        """The requests kept after position `after`, in order; empty if there is none.
 
-        Ends before the row that would exceed `max_requests` or `max_bytes` (of bodies).
+        At most `max_requests`, and as many as have `max_bytes` of bodies together, but at least
+        one. Nothing is missing if `after` is where `reader` stands or later. Raises InboxError
+        when `reader` is not registered (any more), since then nothing is kept for it.
         """
         entries: list[Entry] = []
-        room = max_bytes
-        with self._errors():
-            if self._reader_position(reader) is None:
-                raise self._unknown(reader)
-            with closing(self._db.execute(_SELECT, (after, max_requests))) as rows:
-                for position, number, origin, received_ns, checksum, body in rows:
-                    room -= len(body)
-                    if entries and room < 0:
+        room_bytes = max_bytes
+        with self._file.faults():
+            self._require_position_of(reader)
+            with closing(self._db.execute(_READ, (after, max_requests))) as rows:
+                for position, checksum, *columns in rows:
+                    request = self._checked(position, checksum, *columns)
+                    room_bytes -= len(request.body)
+                    if entries and room_bytes < 0:
                         break
-                    signal = _SIGNALS.get(number)
-                    if signal is None or crc32(body) != checksum:
-                        raise self._corrupt(f"the request at {position} has changed on the disk")
-                    entries.append(Entry(position, Request(signal, origin, received_ns, body)))
+                    if entries and position != entries[-1].position + 1:
+                        raise self._file.corrupt(f"requests before {position} are missing")
+                    entries.append(Entry(position, request))
         return entries
 
     def advance(self, reader: str, position: int) -> None:
-        """Say that `reader`'s own effect is durable up to and including `position`."""
-        with self._errors():
-            known = self._reader_position(reader)
-        if known is None:
-            raise self._unknown(reader)
-        if position > known:
-            with self._writing():
-                self._check_position(position)
+        """Say that `reader` needs nothing up to and including `position` any more.
+
+        To be called when the reader's own effect is durable. Going back changes nothing. Deletes
+        what every reader has passed; of a long backlog a part, and the rest on later calls.
+        """
+        with self._file.transaction():
+            if position > self._require_position_of(reader):
+                self._require_given(position)
                 self._db.execute(
-                    "UPDATE reader SET position = max(position, ?) WHERE name = ?",
-                    (position, reader),
+                    "UPDATE reader SET position = ? WHERE name = ?", (position, reader)
                 )
-        for _ in range(SWEEP_STEPS):
-            if not self.sweep():
-                break
+            more = self._delete_step()
+        steps = 1
+        while more and steps < SWEEP_STEPS:
+            more = self.sweep()
+            steps += 1
 
     def sweep(self) -> bool:
-        """Delete a small step of rows that every reader has passed; False: none was left."""
-        with self._errors():
-            last = self._sweepable()
-        if last is None:
-            return False
-        with self._writing():
-            # Asked again: a reader may have registered before these rows since.
-            self._db.execute(
-                "DELETE FROM request WHERE position <= min(?, (SELECT min(position) FROM reader))",
-                (last,),
-            )
-        return True
+        """Delete one small step of what every reader has passed; whether more is left."""
+        with self._file.transaction():
+            return self._delete_step()
 
     def changed(self) -> bool:
-        """Whether anyone else has committed since the last call; True at the first."""
-        with self._errors():
+        """Whether another instance has committed since the last call; True at the first.
+
+        Costs some microseconds, and never misses a commit that no `read` has seen.
+        """
+        with self._file.faults():
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
         before, self._data_version = self._data_version, version
         return bool(version != before)
 
     def depth(self) -> Depth:
-        """What has still to be passed by at least one reader (by nobody: everything kept)."""
-        with self._errors():
+        """What some reader has still to pass; without any reader, all that is kept."""
+        with self._file.faults():
             row = self._db.execute(_DEPTH).fetchone()
-        return Depth(0, 0, None) if row is None else Depth(*row)
+        return Depth(*row) if row else Depth(0, 0, None)
 
     def _insert(self, requests: Sequence[Request]) -> None:
         new_bytes = sum(len(request.body) for request in requests)
-        used_bytes = self._used_bytes()
+        used_bytes = self._file.used_bytes()
         if used_bytes + new_bytes > self.max_bytes:
             raise InboxFull(
                 f"{self.path}: {used_bytes:,} of {self.max_bytes:,} bytes are in use and "
-                f"{new_bytes:,} more do not fit; wait for the readers, or raise --inbox-max"
+                f"{new_bytes:,} more do not fit; wait for its readers, or raise --inbox-max"
             )
-        last = self._db.execute(
-            "SELECT total_bytes FROM request ORDER BY position DESC LIMIT 1"
-        ).fetchone()
+        last = self._db.execute(_LAST_TOTAL).fetchone()
         total_bytes = last[0] if last else 0
         rows = []
         for request in requests:
-            body = request.body
-            total_bytes += len(body)
-            rows.append(
-                (
-                    int(request.signal),
-                    request.origin,
-                    request.received_ns,
-                    total_bytes,
-                    crc32(body),
-                    body,
-                )
-            )
+            total_bytes += len(request.body)
+            head = (int(request.signal), request.origin, request.received_ns)
+            rows.append((*head, total_bytes, _checksum(request), request.body))
         self._db.executemany(_INSERT, rows)
 
-    def _add(self, counts: Mapping[str, int]) -> None:
-        self._db.executemany(
-            "INSERT INTO counter VALUES (?, ?) "
-            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            counts.items(),
-        )
+    def _checked(
+        self, position: int, checksum: int, number: int, origin: str, received_ns: int, body: bytes
+    ) -> Request:
+        signal = _SIGNALS.get(number)
+        if signal is not None and isinstance(body, bytes):
+            request = Request(signal, origin, received_ns, body)
+            if _checksum(request) == checksum:
+                return request
+        raise self._file.corrupt(f"the request at position {position} is damaged")
 
-    def _used_bytes(self) -> int:
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        return int(pages - free) * PAGE_BYTES
-
-    def _sweepable(self) -> int | None:
-        """The last position of a step of rows to delete."""
-        last, room = None, SWEEP_BYTES
-        with closing(self._db.execute(_PASSED, (SWEEP_REQUESTS,))) as rows:
-            for position, size in rows:
-                room -= size
-                if last is not None and room < 0:
+    def _delete_step(self) -> bool:
+        last, room_bytes, more = None, SWEEP_BYTES, False
+        with closing(self._db.execute(_PASSED, (SWEEP_REQUESTS + 1,))) as rows:
+            for number, (position, size_bytes) in enumerate(rows):
+                more = number > 0 and (room_bytes < size_bytes or number == SWEEP_REQUESTS)
+                if more:
                     break
+                room_bytes -= size_bytes
                 last = position
-        return last
+        if last is not None:
+            self._db.execute("DELETE FROM request WHERE position <= ?", (last,))
+        return more
 
-    def _reader_position(self, reader: str) -> int | None:
+    def _position_of(self, reader: str) -> int | None:
         row = self._db.execute("SELECT position FROM reader WHERE name = ?", (reader,)).fetchone()
         return row[0] if row else None
+
+    def _require_position_of(self, reader: str) -> int:
+        position = self._position_of(reader)
+        if position is None:
+            raise InboxError(f"{self.path}: keeps nothing for {reader!r}, which is not registered")
+        return position
 
     def _last_position(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'request'").fetchone()
@@ -285,79 +265,37 @@ class Inbox:
         (oldest,) = self._db.execute("SELECT min(position) FROM request").fetchone()
         return self._last_position() if oldest is None else oldest - 1
 
-    def _check_position(self, position: int) -> None:
+    def _require_given(self, position: int) -> None:
         last = self._last_position()
         if not 0 <= position <= last:
             raise InboxError(
-                f"{self.path}: no position {position}, the last one is {last}; "
-                "it belongs to another inbox"
+                f"{self.path}: position {position} was never given, the last one is {last}; "
+                "it must have come from another inbox"
             )
 
-    def _unknown(self, reader: str) -> InboxError:
-        return InboxError(f"{self.path}: no reader {reader!r} is registered")
 
-    def _corrupt(self, what: str) -> InboxCorrupt:
-        return InboxCorrupt(
-            f"{self.path}: {what}. Stop the collector, move {self.path.name}, "
-            f"{self.path.name}-wal and {self.path.name}-shm aside together and start again; "
-            "what was acknowledged but not loaded yet is in the moved files"
-        )
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _checked_identity(self) -> str:
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-            raise self._corrupt("this is no inbox of this version")
-        (identity,) = self._db.execute("SELECT identity FROM inbox").fetchone()
-        return str(identity)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code is None:  # a mistake in the calling code
-                raise
-            raise self._translated(error, code) from error
-
-    def _translated(self, error: sqlite3.Error, code: int) -> InboxError:
-        if code in _NO_SPACE:
-            return InboxFull(f"{self.path}: the disk takes no more ({error}); free some space")
-        if code & 0xFF in _BUSY:
-            return InboxBusy(
-                f"{self.path}: another process holds it for over {BUSY_TIMEOUT_MS} ms ({error})"
-            )
-        if code & 0xFF in _CORRUPT or code in _CORRUPT:
-            return self._corrupt(f"the file is damaged ({error})")
-        return InboxError(f"{self.path}: {error}")
+def _checksum(request: Request) -> int:
+    head = f"{request.signal:d} {request.received_ns} {request.origin}".encode()
+    return crc32(request.body, crc32(head))
 
 
+_ADD = """
+INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value
+"""
 _INSERT = """
 INSERT INTO request (signal, origin, received_ns, total_bytes, crc32, body)
 VALUES (?, ?, ?, ?, ?, ?)
 """
-_SELECT = """
-SELECT position, signal, origin, received_ns, crc32, body FROM request
+_LAST_TOTAL = "SELECT total_bytes FROM request ORDER BY position DESC LIMIT 1"
+_READ = """
+SELECT position, crc32, signal, origin, received_ns, body FROM request
 WHERE position > ? ORDER BY position LIMIT ?
 """
 _PASSED = """
 SELECT position, length(body) FROM request
 WHERE position <= (SELECT min(position) FROM reader) ORDER BY position LIMIT ?
 """
-# Positions have no gaps and bytes are summed up, so both ends tell what lies between.
+# Positions have no gaps and bytes are summed up, so the two ends tell what lies between them.
 _DEPTH = """
 SELECT last.position - first.position + 1, last.total_bytes - first.bytes_before, first.received_ns
 FROM
@@ -366,34 +304,3 @@ FROM
    ORDER BY position LIMIT 1) AS first,
   (SELECT position, total_bytes FROM request ORDER BY position DESC LIMIT 1) AS last
 """
-# A quota or a limit on the size of files comes as a failed write.
-_NO_SPACE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_SHORT_READ}
-
-
-def _create_unless_there(path: Path) -> int:
-    if not path.exists():
-        new = path.with_name(f"{path.name}.new-{uuid.uuid4().hex}")
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            with closing(sqlite3.connect(new, isolation_level=None)) as db:
-                db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
-                db.execute("INSERT INTO inbox VALUES (?)", (str(uuid.uuid4()),))
-            with suppress(FileExistsError):
-                os.link(new, path)
-        finally:
-            new.unlink()
-    return path.stat().st_ino
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
-    )
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = OFF")
-    db.execute(f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}")
-    return db

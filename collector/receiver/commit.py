@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,33 +15,40 @@ from spanscore.collector.inbox import (
     DEFAULT_MAX_BYTES,
     Inbox,
     InboxBusy,
+    InboxCorrupt,
     InboxFull,
     Request,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 GROUP_REQUESTS = 64
 GROUP_BYTES = 16 * 1024**2
 WAITING_BYTES = 128 * 1024**2
-FLUSH_S = 1.0
+# What a waiting request takes beside its body, so that many empty ones are bounded too.
+WAITER_BYTES = 2048
+FLUSH_S = 0.5
 _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiter:
     request: Request
     counts: Mapping[str, int]
     done: asyncio.Future[None]
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.request.body) + WAITER_BYTES
+
 
 class GroupCommit:
-    """Appends requests to the inbox from an event loop, many to a transaction.
+    """Appends requests to the inbox for an event loop, many in a transaction.
 
-    Made, used and closed on one running event loop; a thread of its own owns the inbox, so
-    that the loop never waits for the disk. Opening raises what `Inbox` raises.
+    Made, used and closed on one running event loop, which never waits for the disk: a thread owns
+    the inbox. Making it raises what `Inbox` raises.
     """
 
     def __init__(
@@ -54,32 +62,30 @@ class GroupCommit:
         self._inbox = Inbox(inbox_path, max_bytes=max_bytes)
         self._waiting_max_bytes = waiting_max_bytes
         self._waiting_bytes = 0
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiter | None] = queue.SimpleQueue()
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
         self._closing = False
         self._closed = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="group-commit", daemon=True).start()
 
     async def commit(self, request: Request, counts: Mapping[str, int] = _NO_COUNTS) -> None:
         """Return when `request` is on the disk and `counts` are added to the counters.
 
-        Raises what `Inbox.append` raises, and then neither has happened; `InboxFull` at once when
-        more than `waiting_max_bytes` would wait. A caller that is cancelled does not know: its
-        request may still be appended.
+        Raises what `Inbox.append` raises, and then neither has happened; `InboxFull` at once if
+        more than `waiting_max_bytes` would wait, `InboxBusy` once closing has begun. A caller that
+        is cancelled does not know: its request may still be appended.
         """
         if self._closing:
-            raise InboxBusy("the collector is stopping; send it again")
-        size = len(request.body)
-        if self._waiting_bytes + size > self._waiting_max_bytes:
+            raise InboxBusy("the collector is stopping; send it again later")
+        waiter = _Waiter(request, counts, self._loop.create_future())
+        if self._waiting_bytes + waiter.size_bytes > self._waiting_max_bytes:
             raise InboxFull(
-                f"{self._waiting_bytes:,} bytes are waiting for the disk; send it again later"
+                f"{self._waiting_bytes:,} bytes already wait for the disk; send it again later"
             )
-        self._waiting_bytes += size
-        waiting = _Waiting(request, counts, self._loop.create_future())
-        self._queue.put(waiting)
-        await waiting.done
+        self._waiting_bytes += waiter.size_bytes
+        self._queue.put(waiter)
+        await waiter.done
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters with the next commit, or within about a second."""
@@ -89,7 +95,8 @@ class GroupCommit:
     async def close(self, timeout_s: float = 10.0) -> None:
         """Take no more, commit what waits, and close the inbox.
 
-        What is not on the disk after `timeout_s` fails with `InboxBusy`: it was not acknowledged.
+        What is not being written after `timeout_s` fails with `InboxBusy`; calling it again waits
+        again for the rest.
         """
         if not self._closing:
             self._closing = True
@@ -97,36 +104,28 @@ class GroupCommit:
         try:
             await asyncio.wait_for(self._closed.wait(), timeout_s)
         except TimeoutError:
-            self._abandon()
+            self._give_up()
 
-    def _abandon(self) -> None:
-        left = []
-        while True:
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if waiting is not None:
-                left.append(waiting)
+    def _give_up(self) -> None:
+        waiters = []
+        with suppress(queue.Empty):
+            while True:
+                waiter = self._queue.get_nowait()
+                if waiter is not None:
+                    waiters.append(waiter)
         self._queue.put(None)
-        self._settle(left, {}, InboxBusy("the collector stopped before the disk took this"))
+        error = InboxBusy("the collector stopped before the disk took this; send it again later")
+        self._wake(waiters, [error] * len(waiters))
 
-    def _settle(
-        self,
-        group: list[_Waiting],
-        failed: Mapping[int, Exception],
-        error: Exception | None = None,
-    ) -> None:
-        """On the loop: wake those who wait; `failed` by their place in the group."""
-        for place, waiting in enumerate(group):
-            self._waiting_bytes -= len(waiting.request.body)
-            if waiting.done.done():  # cancelled
+    def _wake(self, waiters: Sequence[_Waiter], errors: Sequence[Exception | None]) -> None:
+        for waiter, error in zip(waiters, errors, strict=True):
+            self._waiting_bytes -= waiter.size_bytes
+            if waiter.done.done():  # cancelled
                 continue
-            reason = failed.get(place, error)
-            if reason is None:
-                waiting.done.set_result(None)
+            if error is None:
+                waiter.done.set_result(None)
             else:
-                waiting.done.set_exception(reason)
+                waiter.done.set_exception(error)
 
     # What follows runs on the thread.
 
@@ -134,54 +133,61 @@ class GroupCommit:
         ends = False
         while not ends:
             group, ends = self._next_group()
-            failed = self._append(group)
+            errors = self._append(group)
             if group:
-                self._loop.call_soon_threadsafe(self._settle, group, failed)
+                self._on_loop(self._wake, group, errors)
         self._inbox.close()
-        self._loop.call_soon_threadsafe(self._closed.set)
+        self._on_loop(self._closed.set)
 
-    def _next_group(self) -> tuple[list[_Waiting], bool]:
-        """What waits now, within the bounds of a transaction; True: nothing will follow."""
-        group: list[_Waiting] = []
-        size = 0
-        try:
-            waiting = self._queue.get(timeout=FLUSH_S)
-            while waiting is not None:
-                group.append(waiting)
-                size += len(waiting.request.body)
-                if len(group) >= GROUP_REQUESTS or size >= GROUP_BYTES:
+    def _on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _next_group(self) -> tuple[list[_Waiter], bool]:
+        """What waits, as far as one transaction takes it; and whether nothing will follow."""
+        group: list[_Waiter] = []
+        group_bytes = 0
+        with suppress(queue.Empty):
+            waiter = self._queue.get(timeout=FLUSH_S)
+            while waiter is not None:
+                group.append(waiter)
+                group_bytes += len(waiter.request.body)
+                if len(group) >= GROUP_REQUESTS or group_bytes >= GROUP_BYTES:
                     return group, False
-                waiting = self._queue.get_nowait()
-        except queue.Empty:
-            return group, False
-        return group, True
+                waiter = self._queue.get_nowait()
+            return group, True
+        return group, False
 
-    def _append(self, group: list[_Waiting]) -> dict[int, Exception]:
-        """Commit `group` and the counters; the errors of what could not be, by its place."""
+    def _append(self, group: Sequence[_Waiter]) -> list[Exception | None]:
+        """Commit the group and the counters; what went wrong, for each of the group."""
         with self._counts_lock:
             counts, self._counts = self._counts, Counter()
+        error = self._append_together(group, counts)
+        if error is None:
+            return [None] * len(group)
+        self.count(counts)
+        if len(group) < 2 or isinstance(error, InboxBusy | InboxCorrupt):
+            return [error] * len(group)
+        return self._append_singly(group)
+
+    def _append_singly(self, group: Sequence[_Waiter]) -> list[Exception | None]:
+        """One too many or too large fails alone; the others still have their chance."""
+        errors: list[Exception | None] = []
+        for waiter in group:
+            error = self._append_together([waiter], {})
+            if isinstance(error, InboxBusy):  # it would be for each of them, and take long
+                return errors + [error] * (len(group) - len(errors))
+            errors.append(error)
+        return errors
+
+    def _append_together(
+        self, group: Sequence[_Waiter], counts: Mapping[str, int]
+    ) -> Exception | None:
+        total = Counter(counts)
+        for waiter in group:
+            total.update(waiter.counts)
         try:
-            self._append_together(group, counts)
-        except Exception as error:  # noqa: BLE001 - each waiter must hear of its failure
-            with self._counts_lock:
-                self._counts.update(counts)
-            if isinstance(error, InboxFull) and len(group) > 1:
-                return self._append_singly(group)
-            return dict.fromkeys(range(len(group)), error)
-        return {}
-
-    def _append_together(self, group: list[_Waiting], counts: Counter[str]) -> None:
-        total = counts.copy()
-        for waiting in group:
-            total.update(waiting.counts)
-        self._inbox.append([waiting.request for waiting in group], total)
-
-    def _append_singly(self, group: list[_Waiting]) -> dict[int, Exception]:
-        """The group was too large: what is smaller may still find room."""
-        failed: dict[int, Exception] = {}
-        for place, waiting in enumerate(group):
-            try:
-                self._append_together([waiting], Counter())
-            except Exception as error:  # noqa: BLE001 - each waiter must hear of its failure
-                failed[place] = error
-        return failed
+            self._inbox.append([waiter.request for waiter in group], total)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its waiters must hear of it
+            return error
+        return None
