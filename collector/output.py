@@ -1,25 +1,54 @@
-"""A query's result as JSON, CSV or Arrow: one way for the command and the endpoint."""
+"""A query's result as text or bytes: one way for the command and the endpoint."""
 
 from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal, TextIO
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .plain import json_values, texts
 from .store.query import QueryResult
+from .table import print_table
 
 StreamFormat = Literal["json", "csv", "arrow"]
+Format = Literal["table", "json", "csv", "arrow", "parquet"]
 CONTENT_TYPES: dict[StreamFormat, str] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "arrow": "application/vnd.apache.arrow.stream",
 }
 _TO_QUOTE = re.compile(r'[",\r\n]')
+
+
+class OutputError(Exception):
+    """The result cannot be written in this format; the message says what to do."""
+
+
+def write_result(
+    result: QueryResult, form: Format, stream: TextIO, notes: TextIO | None = None
+) -> None:
+    """Write the whole result to `stream` and, if it was cut off, say so on `notes` (stderr).
+
+    `stream` is a text stream over bytes, as sys.stdout and open(path, "w") are. Raises OutputError
+    for a binary format on a terminal and for a column type that Parquet lacks.
+    """
+    if form == "table":
+        print_table(result, stream)
+    else:
+        if form in ("arrow", "parquet") and stream.isatty():
+            raise OutputError(f"{form} is binary: send it to a file, as in `... > result.{form}`")
+        stream.flush()
+        for piece in _parquet(result) if form == "parquet" else encode(result, form):
+            stream.buffer.write(piece)
+    stream.flush()
+    if result.notice is not None:
+        print(result.notice, file=notes or sys.stderr)
 
 
 def encode(result: QueryResult, form: StreamFormat) -> Iterator[bytes]:
@@ -32,13 +61,13 @@ def encode(result: QueryResult, form: StreamFormat) -> Iterator[bytes]:
 def _json(result: QueryResult) -> Iterator[bytes]:
     """An array of row objects, a row a line."""
     names = result.schema.names
-    separator = b"[\n"
+    before = b"[\n"
     for batch in result.batches:
         columns = [json_values(column) for column in batch.columns]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-        yield separator + b",\n".join(map(orjson.dumps, rows))
-        separator = b",\n"
-    yield b"[]\n" if separator == b"[\n" else b"\n]\n"
+        yield before + b",\n".join(map(orjson.dumps, rows))
+        before = b",\n"
+    yield b"\n]\n" if result.batches else b"[]\n"
 
 
 def _csv(result: QueryResult) -> Iterator[bytes]:
@@ -69,8 +98,18 @@ def _arrow(result: QueryResult) -> Iterator[bytes]:
     yield _drain(sink)
 
 
-def _drain(sink: Any) -> bytes:
-    written: bytes = sink.getvalue()
+def _drain(sink: io.BytesIO) -> bytes:
+    written = sink.getvalue()
     sink.seek(0)
     sink.truncate()
     return written
+
+
+def _parquet(result: QueryResult) -> Iterator[bytes]:
+    """A Parquet file, made in memory: its end points back into it, and a pipe cannot tell where."""
+    sink = io.BytesIO()
+    try:
+        pq.write_table(pa.Table.from_batches(result.batches, result.schema), sink)
+    except pa.ArrowNotImplementedError as error:
+        raise OutputError(f"Parquet lacks a column type: {error}. Cast it to VARCHAR") from error
+    yield sink.getvalue()

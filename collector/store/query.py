@@ -16,13 +16,15 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
-from .query_error import Kind, QueryError, from_engine
+from .query_error import FORBIDDEN_HINT, Kind, QueryError, from_engine
 from .query_guard import check
 
 _BATCH_ROWS = 8192
 _INTERRUPT_EVERY_S = 0.05
 _ABANDON_AFTER_S = 2.0
 _EXPLAIN = "EXPLAIN "
+
+Truncated = Literal["rows", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,23 @@ class QueryResult:
     schema: pa.Schema
     """Column names are unique: a repeated `a` becomes `a_1`."""
     batches: list[pa.RecordBatch]
-    truncated: Literal["rows", "bytes"] | None = None
+    truncated: Truncated | None = None
     """Which cap cut it short; None when it is complete."""
 
     @property
     def rows(self) -> int:
         """Rows held, after truncation."""
         return sum(batch.num_rows for batch in self.batches)
+
+    @property
+    def notice(self) -> str | None:
+        """What a person must be told about a result that was cut short."""
+        if self.truncated is None:
+            return None
+        return (
+            f"The result was cut off after {self.rows:,} rows by the limit on {self.truncated}: "
+            "narrow it by WHERE or LIMIT, or aggregate."
+        )
 
 
 def harden(connection: duckdb.DuckDBPyConnection) -> None:
@@ -67,6 +79,8 @@ def harden(connection: duckdb.DuckDBPyConnection) -> None:
     spilling to `temp_directory` and CHECKPOINT go on working; COPY, ATTACH of a file, SET, LOAD and
     reading Python variables by name do not.
     """
+    # One SQL, one answer: casts of TIMESTAMPTZ would follow the time zone of the machine.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false")
@@ -218,17 +232,15 @@ def _as_query_error(
     cursor: duckdb.DuckDBPyConnection, sql: str, error: duckdb.Error | OSError
 ) -> QueryError:
     message = str(error)
-    kind: Kind = "sql"
-    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in message:
+    if "Out of Memory Error" in message:
         return QueryError(
             "memory",
             "the query needs more memory than the store may use",
             hint="Aggregate or filter first, or add a LIMIT.",
         )
-    if isinstance(error, duckdb.PermissionException) or "Permission Error" in message:
-        kind = "function"
-    elif "read-only mode" in message:
-        kind = "write"
+    if "Permission Error" in message:
+        return QueryError("forbidden", message, hint=FORBIDDEN_HINT)
+    kind: Kind = "write" if "read-only mode" in message else "sql"
     if "\nLINE " not in message:
         return _planned_again(cursor, sql, message, kind) or from_engine(kind, message, sql)
     return from_engine(kind, message, sql)

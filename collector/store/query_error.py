@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from rich.cells import cell_len
 
-Kind = Literal["sql", "write", "function", "timeout", "cancelled", "memory", "busy"]
+Kind = Literal["sql", "write", "forbidden", "timeout", "cancelled", "memory", "busy"]
+FORBIDDEN_HINT = "Queries see only what the collector has stored: no files and no settings."
 _POSITION = re.compile(r"\n+LINE (?P<line>\d+): (?P<text>[^\n]*)\n(?P<caret> *)\^*\s*\Z")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _CANDIDATES = re.compile(r"\n\tCandidate functions:\n(?P<list>(?:\t[^\n]*\n?)*)")
 _MAX_CANDIDATES = 5
 _MAX_WIDTH = 100
@@ -18,7 +20,8 @@ class QueryError(Exception):
     """A query that was refused, failed or was stopped.
 
     `kind`: sql (the text is wrong, or a value in it cannot be computed), write (it would change
-    something), function (it calls what may not be called here), timeout, cancelled, memory, busy.
+    something), forbidden (it asks for files, settings or SQL given as text), timeout, cancelled,
+    memory, busy.
     `line` and `column` count from 1, the column in characters; None where no position is known.
     `excerpt` is the line of SQL with a caret below the position. `hint` says what to do instead.
     """
@@ -66,10 +69,9 @@ class QueryError(Exception):
     @classmethod
     def from_json(cls, members: dict[str, Any]) -> QueryError:
         """The same error again from the members of `as_json`."""
-        kind = members.get("kind")
         return cls(
-            kind if kind in get_args(Kind) else "sql",
-            str(members.get("message") or "the query failed"),
+            members["kind"],
+            members["message"],
             line=members.get("line"),
             column=members.get("column"),
             hint=members.get("hint"),
@@ -77,13 +79,16 @@ class QueryError(Exception):
         )
 
 
-def error_at(
+def error_after(kind: Kind, message: str, sql: str, before: str, hint: str) -> QueryError:
+    """An error at what follows `before`, the beginning of `sql`."""
+    lines = _LINE_END.split(before)
+    return _error_at(kind, message, sql, len(lines), len(lines[-1]) + 1, hint)
+
+
+def _error_at(
     kind: Kind, message: str, sql: str, line: int, column: int, hint: str | None = None
 ) -> QueryError:
-    """An error at a position of `sql`, with the excerpt cut out of the text around it."""
-    lines = sql.split("\n")
-    text = lines[line - 1] if line <= len(lines) else ""
-    excerpt = _excerpt(text, column)
+    excerpt = _excerpt(_LINE_END.split(sql)[line - 1], column)
     return QueryError(kind, message, line=line, column=column, hint=hint, excerpt=excerpt)
 
 
@@ -94,9 +99,9 @@ def from_engine(kind: Kind, engine_message: str, sql: str, prefix: str = "") -> 
     """
     message = _shorten_candidates(engine_message)
     found = _POSITION.search(message)
-    if found is None:
+    lines = _LINE_END.split(prefix + sql)
+    if found is None or int(found["line"]) > len(lines):
         return QueryError(kind, message.strip())
-    lines = (prefix + sql).split("\n")
     line, shown = int(found["line"]), found["text"]
     index = _index_at(shown, len(found["caret"]) - len(f"LINE {line}: "))
     if shown not in lines[line - 1]:
@@ -104,13 +109,16 @@ def from_engine(kind: Kind, engine_message: str, sql: str, prefix: str = "") -> 
         window = shown.removeprefix("...").removesuffix("...")
         index += lines[line - 1].find(window) - len(shown) + len(shown.removeprefix("..."))
     column = index + 1 - (len(prefix) if line == 1 else 0)
-    return error_at(kind, message[: found.start()].strip(), sql, line, max(column, 1))
+    return _error_at(kind, message[: found.start()].strip(), sql, line, max(column, 1))
 
 
 def _index_at(text: str, cells: int) -> int:
-    """The index of the character before which `cells` terminal cells lie: a CJK letter has two."""
+    """The index of the first visible character after `cells` terminal cells.
+
+    A CJK letter has two cells; a tab, an accent and other such characters have none to the engine.
+    """
     index = 0
-    while cells > 0 and index < len(text):
+    while index < len(text) and (cells > 0 or cell_len(text[index]) == 0):
         cells -= cell_len(text[index])
         index += 1
     return index

@@ -9,13 +9,18 @@ from typing import Any
 
 import duckdb
 
-from .query_error import QueryError, error_at, from_engine
+from .query_error import FORBIDDEN_HINT, QueryError, error_after, from_engine
 
 # Every node of a query that only reads. The engine can hide a write below any of them
 # (WITH d AS (DELETE ... RETURNING ...) SELECT is a SELECT to it), so whatever is not listed is
 # refused: DELETE_QUERY_NODE, COPY_QUERY_NODE and what a later version may add.
 _READING_NODES = frozenset(
-    ["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE", "STATEMENT_NODE"]
+    [
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "RECURSIVE_CTE_NODE",
+        "CTE_NODE",
+    ]
 )
 # Table functions that only compute or describe the catalog. Those which read files, settings or
 # secrets, run SQL given as text, or act (checkpoint, enable_logging, ...) are not among them.
@@ -134,11 +139,8 @@ def _own_macros(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
 def _refused_function(name: str, node: dict[str, Any], query: str, sql: str) -> QueryError:
     """`query` is the part of `sql` that the node's location, in bytes of UTF-8, counts from."""
     message = f"the function {name} may not be called here"
-    hint = "Queries see only what the collector has stored: no files, settings or other SQL."
     location, encoded = node["query_location"], query.encode()
     if query not in sql or location >= len(encoded):
-        return QueryError("function", message, hint=hint)
+        return QueryError("forbidden", message, hint=FORBIDDEN_HINT)
     before = sql[: sql.index(query)] + encoded[:location].decode(errors="replace")
-    line = before.count("\n") + 1
-    column = len(before) - before.rfind("\n")
-    return error_at("function", message, sql, line, column, hint)
+    return error_after("forbidden", message, sql, before, FORBIDDEN_HINT)

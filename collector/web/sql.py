@@ -19,10 +19,11 @@ from ..store.query_error import Kind, QueryError
 _GRACE_SECONDS = 5.0
 _SEND_SECONDS = 300.0
 _RETRY_AFTER_SECONDS = 5
+_MAX_WAITING = 64
 _STATUS: dict[Kind, int] = {
     "sql": 400,
     "write": 403,
-    "function": 403,
+    "forbidden": 403,
     "memory": 413,
     "cancelled": 503,
     "busy": 503,
@@ -63,6 +64,7 @@ class _Endpoint:
         self._database = database
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrent)
+        self._waiting = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -79,15 +81,7 @@ class _Endpoint:
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[list[RunningQuery]]:
         """One of the places for queries, freed only when the engine is done with them too."""
-        try:
-            async with asyncio.timeout(self._limits.wait_seconds):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise QueryError(
-                "busy",
-                f"{self._limits.concurrent} queries are running already",
-                hint="Try again in a few seconds.",
-            ) from None
+        await self._take()
         held: list[RunningQuery] = []
         try:
             yield held
@@ -97,6 +91,23 @@ class _Endpoint:
                 held[0].future.add_done_callback(lambda _: _call_on(loop, self._slots.release))
             else:
                 self._slots.release()
+
+    async def _take(self) -> None:
+        if self._waiting < _MAX_WAITING:
+            self._waiting += 1
+            try:
+                async with asyncio.timeout(self._limits.wait_seconds):
+                    await self._slots.acquire()
+                return
+            except TimeoutError:
+                pass
+            finally:
+                self._waiting -= 1
+        raise QueryError(
+            "busy",
+            f"{self._limits.concurrent} queries are running already",
+            hint="Try again in a few seconds.",
+        )
 
     async def _run(self, sql: str, held: list[RunningQuery]) -> QueryResult:
         query = RunningQuery(self._database(), sql, self._limits)
@@ -189,13 +200,17 @@ async def _send(
     )
     if result.truncated is not None:
         response.headers["Spanscore-Truncated"] = result.truncated
-    # A reader that takes nothing for this long would keep its slot for ever.
-    async with asyncio.timeout(_SEND_SECONDS):
-        await response.prepare(request)
-        pieces = encode(result, form)
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            await response.write(piece)
-        await response.write_eof()
+    try:
+        # A reader that takes nothing would keep its place for ever.
+        async with asyncio.timeout(_SEND_SECONDS):
+            await response.prepare(request)
+            pieces = encode(result, form)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                await response.write(piece)
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
     return response
 
 

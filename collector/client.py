@@ -1,0 +1,77 @@
+"""Asks a running collector by HTTP what `run_query` answers from the file."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import orjson
+import pyarrow as pa
+
+from .output import CONTENT_TYPES
+from .store.query import QueryResult, Truncated
+from .store.query_error import QueryError
+
+_CONNECT_S = 5.0
+_ANSWER_S = 600.0
+"""Above any sensible time limit of the collector itself, which ends the query with its reason."""
+
+
+class ClientError(Exception):
+    """The collector cannot be asked; the message names the address and what to do."""
+
+
+def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
+    """Run one query on the collector at `base_url` and return its whole, capped result.
+
+    Raises QueryError as `run_query` would, and ClientError when the collector does not answer or
+    refuses the caller. Ctrl-C closes the connection, which stops the query.
+    """
+    url = urlsplit(base_url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ClientError(f"{base_url!r} is no address of a collector; write http://HOST:PORT")
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.hostname, url.port, timeout=_CONNECT_S)
+    with contextlib.closing(connection):
+        try:
+            return _ask(connection, token, sql)
+        except ConnectionRefusedError as error:
+            raise ClientError(f"no collector answers at {base_url}: is it running?") from error
+        except (OSError, http.client.HTTPException, pa.ArrowException) as error:
+            reason = str(error) or type(error).__name__
+            raise ClientError(f"the collector at {base_url} did not answer: {reason}") from error
+
+
+def _ask(connection: http.client.HTTPConnection, token: str, sql: str) -> QueryResult:
+    connection.connect()
+    connection.sock.settimeout(_ANSWER_S)
+    connection.request(
+        "POST",
+        "/api/sql",
+        body=orjson.dumps({"sql": sql, "format": "arrow"}),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    response = connection.getresponse()
+    if response.status != 200:
+        raise _error(response.status, response.read())
+    if response.headers.get("Content-Type") != CONTENT_TYPES["arrow"]:
+        raise ClientError("what answers there is no spanscore collector")
+    # Read to the end first: a stream that breaks off must not pass for a short result.
+    with pa.ipc.open_stream(response.read()) as reader:
+        batches = list(reader)
+    truncated = cast("Truncated | None", response.headers.get("Spanscore-Truncated"))
+    return QueryResult(reader.schema, batches, truncated)
+
+
+def _error(status: int, body: bytes) -> Exception:
+    members: dict[str, Any] = {}
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        members = dict(json.loads(body)["error"])
+    if not {"kind", "message"} <= members.keys():
+        return ClientError(f"the collector answered HTTP {status} without a reason")
+    if members.get("kind") == "request":
+        return ClientError(f"{members['message']}. {members.get('hint')}")
+    return QueryError.from_json(members)
