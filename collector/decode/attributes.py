@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import KeyValueList
 
-from .arrays import Flags, Ints, numbers, open_list, parents, strings
+from .arrays import Flags, Ints, integers, numbers, open_list, parents, strings
 from .typed_columns import TypedColumn, convert
 from .values import fill, value_texts
 
@@ -51,7 +51,7 @@ class Attributes:
             kept[repeated] = False
             offsets = np.concatenate(([0], np.cumsum(kept)))[offsets]
             keys, texts, types = keys.filter(kept), texts.filter(kept), types[kept]
-        attributes = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, texts)
+        attributes = pa.MapArray.from_arrays(integers(offsets.astype(np.int32)), keys, texts)
         types = strings(offsets, types, np.ones(self._records, np.bool_))
         return dict(zip(names, (attributes, types, self._raw(repeated)), strict=True))
 
@@ -66,18 +66,19 @@ class Attributes:
     def _typed(self, pairs: Ints | None, arrow_type: Any) -> Any:
         if pairs is None:
             return pa.nulls(self._records, arrow_type)
+        wanted = integers(pairs)
         if arrow_type == pa.int64() and (self._values.types[pairs] == ord("i")).all():
-            column = self._pairs.field("value").field("int_value").take(pairs)
+            column = self._pairs.field("value").field("int_value").take(wanted)
         else:
-            column = convert(self._values.text.take(pairs), arrow_type)
+            column = convert(self._values.text.take(wanted), arrow_type)
         if len(pairs) == self._records:
             return column
         position = np.zeros(self._records, np.int32)
-        absent = np.ones(self._records, np.bool_)
+        present = np.zeros(self._records, np.bool_)
         rows = self._by_key.rows[pairs]
         position[rows] = np.arange(len(pairs))
-        absent[rows] = False
-        return column.take(pa.array(position, mask=absent))
+        present[rows] = True
+        return column.take(integers(position, present))
 
     def _raw(self, repeated: Ints) -> Any:
         """The exact lists of the records in which text and type lose something."""

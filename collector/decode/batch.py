@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError as WireError
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 
-from .arrays import Ints
+from .arrays import Ints, integers
 from .containers import Records, records_of
 from .errors import Ambiguous, DecodeError
 from .identity import Identity, resource_table, scope_table
@@ -123,10 +123,10 @@ def _rows(
     received_ns = np.array([request.received_ns for request in requests], np.int64)
     origins = pa.array([request.origin for request in requests], pa.string())
     columns |= {
-        "received_ns": pa.array(received_ns[request]),
-        "origin": origins.take(pa.array(request)),
-        "resource_id": pa.array(records.resource_ids[items]),
-        "scope_id": pa.array(records.scope_ids[items]),
+        "received_ns": integers(received_ns[request]),
+        "origin": origins.take(integers(request)),
+        "resource_id": integers(records.resource_ids[items]),
+        "scope_id": integers(records.scope_ids[items]),
     }
     schema = SCHEMAS[signal]
     return pa.table([columns[name] for name in schema.names], schema=schema), records

@@ -9,7 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import Ints, list_of_structs, none_if_empty, open_list, parents, signed, signed_lists
+from .arrays import (
+    Ints,
+    integers,
+    list_of_structs,
+    none_if_empty,
+    open_list,
+    parents,
+    signed,
+    signed_lists,
+)
 from .attributes import TRIPLE, Attributes
 from .ids import hex_ids
 from .typed_columns import typed_columns
@@ -74,20 +83,20 @@ def point_columns(metrics: Any) -> tuple[Ints, dict[str, Any]]:
     type does not have is NULL.
     """
     at_most_one_member(metrics, _TYPES)
-    kinds = [_points(metrics.field(name), name) for name in _TYPES]
-    metric_of_point = np.concatenate([metric for metric, _ in kinds])
-    columns = {
-        field.name: pa.concat_arrays(
-            [
-                part[field.name] if field.name in part else pa.nulls(len(metric), field.type)
-                for metric, part in kinds
-            ]
-        )
-        for field in METRIC_POINT
-    }
+    used = [name for name in _TYPES if metrics.field(name).null_count < len(metrics)]
+    kinds = [_points(metrics.field(name), name) for name in used]
+    metric_of_point = np.concatenate([metric for metric, _ in kinds] or [np.empty(0, np.intp)])
+    columns = {field.name: _stacked(field, kinds) for field in METRIC_POINT}
     for name, column in _metric_columns(metrics).items():
-        columns[name] = column.take(pa.array(metric_of_point))
+        columns[name] = column.take(integers(metric_of_point))
     return metric_of_point, columns
+
+
+def _stacked(field: Any, kinds: list[tuple[Ints, dict[str, Any]]]) -> Any:
+    """A column of all metric types, one below the other."""
+    name, arrow_type = field.name, field.type
+    parts = [part.get(name, pa.nulls(len(metric), arrow_type)) for metric, part in kinds]
+    return pa.concat_arrays(parts) if parts else pa.nulls(0, arrow_type)
 
 
 def _metric_columns(metrics: Any) -> dict[str, Any]:
@@ -114,12 +123,12 @@ def _points(kind: Any, name: str) -> tuple[Ints, dict[str, Any]]:
         **attributes.typed(_TYPED),
     }
     if name in _WITH_TEMPORALITY:
-        columns["temporality"] = kind.field("aggregation_temporality").take(pa.array(metric))
+        columns["temporality"] = kind.field("aggregation_temporality").take(integers(metric))
     if name in _WITH_EXEMPLARS:
         exemplars = points.field("exemplars")
         columns["exemplars"] = list_of_structs(exemplars, _EXEMPLAR, _exemplar_columns)
     if name == "sum":
-        columns["is_monotonic"] = kind.field("is_monotonic").take(pa.array(metric))
+        columns["is_monotonic"] = kind.field("is_monotonic").take(integers(metric))
     return metric, columns
 
 

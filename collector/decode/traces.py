@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import Ints, list_of_structs, none_if_empty, signed
+from .arrays import Ints, integers, list_of_structs, none_if_empty, signed
 from .attributes import TRIPLE, Attributes
 from .ids import hex_ids
 from .typed_columns import typed_columns
@@ -77,7 +77,7 @@ def span_columns(spans: Any) -> tuple[Ints, dict[str, Any]]:
         "kind": spans.field("kind"),
         "start_ns": signed(start),
         "end_ns": signed(end),
-        "duration_ns": pa.array(_durations(start.to_numpy(), end.to_numpy())),
+        "duration_ns": integers(_durations(start.to_numpy(), end.to_numpy())),
         "status_code": pc.struct_field(status, "code"),
         "status_message": none_if_empty(pc.struct_field(status, "message")),
         "dropped_attributes_count": signed(spans.field("dropped_attributes_count")),
