@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from . import running
-from .client import query_over_http
+from .client import NotAnsweringError, query_over_http
 from .config import Settings
 from .inbox import Inbox
 from .keys import read_token
@@ -19,16 +19,27 @@ from .store.query import QueryLimits, QueryResult, harden, run_query
 LOAD_S = 600.0
 """How long loading what a killed collector left behind may take before a file is read."""
 
+RESTART_S = 15.0
+RETRY_S = 0.1
+"""A collector whose store is being started anew is asked again for so long, so often."""
+
 
 def ask(settings: Settings, sql: str) -> QueryResult:
     """Run one reading query and return its whole result; the same answer either way.
 
     While a collector holds the file it is asked over HTTP. Otherwise the file is opened, and what
-    was acknowledged but not loaded yet is loaded first. Raises QueryError, DatabaseError, InboxError.
+    was acknowledged but not loaded yet is loaded first.
+
+    Raises QueryError, DatabaseError, InboxError and ClientError.
     """
-    collector = running.find(settings.db)
-    if collector:
-        return query_over_http(collector.web, read_token(settings.db), sql)
+    deadline_s = time.monotonic() + RESTART_S
+    while collector := running.find(settings.db):
+        try:
+            return query_over_http(collector.web, read_token(settings.db), sql)
+        except NotAnsweringError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(RETRY_S)
     return _ask_file(settings, sql)
 
 

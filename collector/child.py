@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 START_S = 60.0
+END_S = 5.0
 MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0
 
@@ -59,8 +60,14 @@ class Child:
         except EOFError:
             raise ServiceError(f"the {self.name} ended while it started; see above") from None
         if isinstance(report, NotStarted):
+            self._await_end()
             raise ServiceError(report.message)
         return report
+
+    def _await_end(self) -> None:
+        """A process that could not start ends by itself; a signal would only disturb it."""
+        if self.process is not None:
+            self.process.join(END_S)
 
     @property
     def is_alive(self) -> bool:

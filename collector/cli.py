@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Literal
 
@@ -96,8 +97,9 @@ def main() -> None:
     """Run the command line; errors are one clear message and an exit code.
 
     0: done; 1: it failed, the message says why; 2: the command line or a setting is wrong;
-    130: Ctrl-C.
+    130: Ctrl-C. Whatever it writes is for its owner alone (mode 0600).
     """
+    os.umask(0o077)
     try:
         app()
     except (ConfigError, UnknownAgentError) as error:

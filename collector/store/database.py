@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -43,7 +42,8 @@ def open_database(
 ) -> duckdb.DuckDBPyConnection:
     """Open `path` for writing, create or migrate its schema, and return the connection.
 
-    Before a migration a copy is kept as `FILE.v<old>.bak`. The file is mode 0600.
+    Before a migration a copy is kept as `FILE.v<old>.bak`. A new file is mode 0600; its WAL follows
+    the umask, which the command sets.
     Raises DatabaseError when another process holds the file, when it is no DuckDB file, or when
     a newer spanscore wrote it.
     """
@@ -64,7 +64,6 @@ def open_database(
 
 def _connect(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    umask = os.umask(0o077)
     try:
         return duckdb.connect(
             str(path),
@@ -79,8 +78,6 @@ def _connect(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.IOException as error:
         raise DatabaseError(_explain_open(path, str(error))) from error
-    finally:
-        os.umask(umask)
 
 
 def _explain_open(path: Path, message: str) -> str:
