@@ -24,6 +24,10 @@ class ClientError(Exception):
     """The collector cannot be asked; the message names the address and what to do."""
 
 
+class NotAnsweringError(ClientError):
+    """Nobody listens there: the collector is gone, or its store is being started anew."""
+
+
 def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
     """Run one query on the collector at `base_url` and return its whole, capped result.
 
@@ -39,7 +43,9 @@ def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
         try:
             return _ask(connection, token, sql)
         except ConnectionRefusedError as error:
-            raise ClientError(f"no collector answers at {base_url}: is it running?") from error
+            raise NotAnsweringError(
+                f"no collector answers at {base_url}: is it running?"
+            ) from error
         except (OSError, http.client.HTTPException, pa.ArrowException) as error:
             reason = str(error) or type(error).__name__
             raise ClientError(f"the collector at {base_url} did not answer: {reason}") from error

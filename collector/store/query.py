@@ -176,8 +176,7 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimi
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> QueryResult:
-    if len(sql.encode(errors="replace")) > limits.sql_bytes:
-        raise QueryError("sql", f"the query is longer than {limits.sql_bytes} bytes")
+    _check_text(sql, limits)
     check(cursor, sql)
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     try:
@@ -188,6 +187,17 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> Qu
         # An aborted transaction is rolled back already, and says so.
         with contextlib.suppress(duckdb.Error):
             cursor.execute("ROLLBACK")
+
+
+def _check_text(sql: str, limits: QueryLimits) -> None:
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise QueryError("sql", f"the query is not valid Unicode: {error}") from error
+    if size > limits.sql_bytes:
+        raise QueryError("sql", f"the query is longer than {limits.sql_bytes} bytes")
+    if "\0" in sql:
+        raise QueryError("sql", "the query contains a NUL character")
 
 
 def _collect(cursor: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> QueryResult:

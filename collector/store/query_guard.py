@@ -64,8 +64,6 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    if "\0" in sql:
-        raise QueryError("sql", "the query contains a NUL character")
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:

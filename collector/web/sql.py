@@ -182,9 +182,10 @@ def _members(body: bytes) -> dict[str, Any]:
 def _format(wanted: object, accept: str) -> StreamFormat:
     """The format by name, else the first known type that Accept lists, else JSON."""
     if wanted is not None:
-        if wanted not in CONTENT_TYPES:
-            raise _Refused(400, f"the format {wanted!r} is unknown", "Use json, csv or arrow.")
-        return wanted
+        for form in CONTENT_TYPES:
+            if form == wanted:
+                return form
+        raise _Refused(400, f"the format {wanted!r} is unknown", "Use json, csv or arrow.")
     for part in accept.split(","):
         for form, content_type in CONTENT_TYPES.items():
             if part.partition(";")[0].strip().lower() == content_type.partition(";")[0]:

@@ -50,11 +50,11 @@ def everything(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 def serving(app: web.Application) -> Iterator[str]:
     """Serve `app` from a thread of its own; gives the base URL."""
     loop = asyncio.new_event_loop()
-    runner = web.AppRunner(app, handler_cancellation=True)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
 
     async def start() -> int:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         return int(runner.addresses[0][1])
 
     thread = threading.Thread(target=loop.run_forever)

@@ -115,6 +115,7 @@ ATTACKS = [
     ("\ufeffDELETE FROM kept", "write"),
     ("SELECT '\0'; DELETE FROM kept", "sql"),
     ("\uff33ELECT 1", "sql"),
+    ("SELECT '\udcff'", "sql"),
     ("SELECT 1 -- \u202e\n; DROP TABLE kept", "sql"),
     ("", "sql"),
     (" ;; ", "sql"),
