@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from .masking import Masker
     from .origin import Origins
 
 # What takes longer than some 5 ms leaves the event loop, so that other answers do not wait.
@@ -43,21 +44,6 @@ class Committer(Protocol):
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add to the counters, soon and without waiting."""
-
-
-class Masked(Protocol):
-    """A masked request: its new body and how many values were masked."""
-
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def count(self) -> int: ...
-
-
-class Masker(Protocol):
-    """What takes secrets out of a request."""
-
-    def mask(self, signal: Signal, body: bytes, message: Message | None) -> Masked: ...
 
 
 @dataclass(frozen=True, slots=True)

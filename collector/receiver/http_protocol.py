@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from aiohttp import StreamReader, web
 
+# A refused sender may be sending still: so long it is listened to, that it sees the answer.
+_LINGER_S = 2.0
 _Refuse = Callable[[str], web.Response]
 
 
@@ -24,9 +26,12 @@ class Protocol(web.RequestHandler):
         keepalive_timeout_s: float,
     ) -> None:
         """`refuse` makes the answer to bytes that are no HTTP request, given the reason."""
-        # Bodies are decompressed elsewhere and in bounded steps.
         super().__init__(
-            server, loop=loop, auto_decompress=False, keepalive_timeout=keepalive_timeout_s
+            server,
+            loop=loop,
+            auto_decompress=False,  # done elsewhere, in bounded steps
+            keepalive_timeout=keepalive_timeout_s,
+            lingering_time=_LINGER_S,
         )
         self._refuse = refuse
         self._body: StreamReader | None = None

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .accept import Acceptor
 from .commit import GroupCommit
 from .grpc import GrpcDoor
 from .http import HttpDoor
+from .masking import Masker
 from .origin import Origins
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-    from spanscore.collector.signals import Signal
-
     from .options import KeyPair, ReceiverOptions
 
 
 class AddressError(Exception):
     """A door could not be opened; the message names the address, the setting and the fix."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Masked:
-    body: bytes
-    count: int
-
-
-class _Unmasked:
-    """Stands in until masking.py is there."""
-
-    def mask(self, signal: Signal, body: bytes, message: Message | None) -> _Masked:
-        return _Masked(body, 0)
 
 
 async def serve(options: ReceiverOptions) -> Receiver:
@@ -45,14 +28,10 @@ async def serve(options: ReceiverOptions) -> Receiver:
     """
     options.validate()
     tls = options.key_pair()
+    masker = Masker(options.secrets, options.mask_patterns)
+    origins = Origins(options.ingest_key, options.token)
     commits = GroupCommit(options.inbox, options.inbox_max_bytes)
-    acceptor = Acceptor(
-        commits,
-        _Unmasked(),
-        Origins(options.ingest_key, options.token),
-        options.limits,
-    )
-    receiver = Receiver(commits, acceptor)
+    receiver = Receiver(commits, Acceptor(commits, masker, origins, options.limits))
     try:
         receiver.http_port = await _open(receiver.http, "http", options.http, tls)
         receiver.grpc_port = await _open(receiver.grpc, "grpc", options.grpc, tls)
