@@ -107,6 +107,7 @@ def _exports(environment: Mapping[str, str]) -> list[str]:
 
 
 _ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "$http"}
+_SPANS_SOON = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds
 _PROTOBUF = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 _EXPORTERS = {
     "OTEL_TRACES_EXPORTER": "otlp",
@@ -126,8 +127,8 @@ _SETUPS: Mapping[str, Setup] = {
     ),
     "codex": Setup(
         "Codex",
-        # A run that dies does not flush; this keeps what it said until shortly before.
-        {"OTEL_BLRP_SCHEDULE_DELAY": "50", "OTEL_BSP_SCHEDULE_DELAY": "50"},
+        # A run that fails ends without a flush; this keeps what came shortly before.
+        {"OTEL_BLRP_SCHEDULE_DELAY": "50", **_SPANS_SOON},
         "~/.codex/config.toml",
         """\
 [otel.exporter]
@@ -143,6 +144,7 @@ otlp-http = { endpoint = "$http/v1/metrics", protocol = "binary"$headers }
         "Gemini CLI",
         {
             "GEMINI_TELEMETRY_ENABLED": "true",
+            "GEMINI_TELEMETRY_TRACES_ENABLED": "true",  # without it spans hold no tokens
             "GEMINI_TELEMETRY_TARGET": "local",
             "GEMINI_TELEMETRY_OTLP_PROTOCOL": "http",
             "GEMINI_TELEMETRY_OTLP_ENDPOINT": "$http",
@@ -161,20 +163,12 @@ otlp-http = { endpoint = "$http/v1/metrics", protocol = "binary"$headers }
         "opencode",
         {
             **_ENDPOINT,
+            **_SPANS_SOON,  # it always ends without a flush
             # Without it there are no ai.* spans, the ones that hold the tokens.
             "OPENCODE_CONFIG_CONTENT": '{"experimental":{"openTelemetry":true}}',
         },
     ),
-    "continue": Setup(
-        "Continue CLI",
-        {
-            "CONTINUE_METRICS_ENABLED": "1",
-            "CONTINUE_CLI_ENABLE_TELEMETRY": "1",
-            "OTEL_METRICS_EXPORTER": "otlp",
-            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-            **_ENDPOINT,
-        },
-    ),
+    "continue": Setup("Continue CLI", {"OTEL_METRICS_EXPORTER": "otlp", **_ENDPOINT}),
     "otel-sdk": Setup(
         "any OpenTelemetry SDK",
         {**_EXPORTERS, **_PROTOBUF, **_ENDPOINT},
