@@ -157,9 +157,11 @@ class Inbox:
         room_bytes = max_bytes
         with self._file.faults():
             self._require_position_of(reader)
-            with closing(self._db.execute(_READ, (after, max_requests))) as rows:
-                for position, checksum, *columns in rows:
-                    request = self._checked(position, checksum, *columns)
+            with closing(self._db.execute(READ, (after + 1, max_requests))) as rows:
+                for position, *columns in rows:
+                    request = whole_request(*columns)
+                    if request is None:
+                        raise self._file.corrupt(f"the request at position {position} is damaged")
                     room_bytes -= len(request.body)
                     if entries and room_bytes < 0:
                         break
@@ -224,16 +226,6 @@ class Inbox:
             rows.append((*head, total_bytes, _checksum(request), request.body))
         self._db.executemany(_INSERT, rows)
 
-    def _checked(
-        self, position: int, checksum: int, number: int, origin: str, received_ns: int, body: bytes
-    ) -> Request:
-        signal = _SIGNALS.get(number)
-        if signal is not None and isinstance(body, bytes):
-            request = Request(signal, origin, received_ns, body)
-            if _checksum(request) == checksum:
-                return request
-        raise self._file.corrupt(f"the request at position {position} is damaged")
-
     def _delete_step(self) -> bool:
         last, room_bytes, more = None, SWEEP_BYTES, False
         with closing(self._db.execute(_PASSED, (SWEEP_REQUESTS + 1,))) as rows:
@@ -274,6 +266,17 @@ class Inbox:
             )
 
 
+def whole_request(
+    checksum: int, number: int, origin: str, received_ns: int, body: bytes
+) -> Request | None:
+    """The request in a row of the file; None when the row is not what was put in."""
+    signal = _SIGNALS.get(number)
+    if signal is None or not isinstance(body, bytes):
+        return None
+    request = Request(signal, origin, received_ns, body)
+    return request if _checksum(request) == checksum else None
+
+
 def _checksum(request: Request) -> int:
     head = f"{request.signal:d} {request.received_ns} {request.origin}".encode()
     return crc32(request.body, crc32(head))
@@ -287,9 +290,9 @@ INSERT INTO request (signal, origin, received_ns, total_bytes, crc32, body)
 VALUES (?, ?, ?, ?, ?, ?)
 """
 _LAST_TOTAL = "SELECT total_bytes FROM request ORDER BY position DESC LIMIT 1"
-_READ = """
+READ = """
 SELECT position, crc32, signal, origin, received_ns, body FROM request
-WHERE position > ? ORDER BY position LIMIT ?
+WHERE position >= ? ORDER BY position LIMIT ?
 """
 _PASSED = """
 SELECT position, length(body) FROM request

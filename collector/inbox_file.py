@@ -126,7 +126,8 @@ class InboxFile:
         return InboxCorrupt(
             f"{self.path}: {what}. Stop the collector, move {name}, {name}-wal and {name}-shm "
             "aside together, and start it again: it begins with an empty inbox. What was "
-            "acknowledged but not loaded yet is in the moved file"
+            "acknowledged but not loaded yet is in the moved file; `spanscore import` of that "
+            "file loads what can still be read"
         )
 
     def _translated(self, error: sqlite3.Error, code: int) -> InboxError:
