@@ -130,7 +130,8 @@ class Inbox:
         """Make `reader` known; returns the position up to which it has passed.
 
         Without `position` a new reader stands before the oldest request kept and a known one stays
-        where it is; with it, either stands there. Raises InboxError for a position never given.
+        where it is; with it, either stands there, but what was deleted does not come back. Raises
+        InboxError for a position never given.
         """
         with self._file.transaction():
             known = self._position_of(reader)

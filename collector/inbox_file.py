@@ -203,6 +203,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # A damaged text must come as far as the checksum.
     db.text_factory = partial(str, encoding="utf-8", errors="replace")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA fullfsync = ON")  # on macOS fsync alone ends in the drive's cache
     # Some builds overwrite deleted rows with zeros, which writes everything twice.
     db.execute("PRAGMA secure_delete = OFF")
     db.execute(f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}")

@@ -36,6 +36,7 @@ def test_a_commit_is_synced_to_the_disk_before_append_returns(path: Path) -> Non
     file = InboxFile(path)
     assert file.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert file.db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert file.db.execute("PRAGMA fullfsync").fetchone() == (1,)
     assert file.db.execute("PRAGMA page_size").fetchone() == (PAGE_BYTES,)
     file.close()
 
