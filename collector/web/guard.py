@@ -144,8 +144,8 @@ def _no_token() -> web.Response:
     refusal = _refuse(
         401,
         "the read token is missing or wrong",
-        "Open the link that `spanscore serve` prints, or send its token as "
-        "`Authorization: Bearer TOKEN`.",
+        "Send the read token of the database as `Authorization: Bearer TOKEN`, or open the page "
+        "once with `?token=TOKEN`.",
     )
     refusal.headers["WWW-Authenticate"] = "Bearer"
     return refusal

@@ -16,11 +16,12 @@ from ..output import CONTENT_TYPES, StreamFormat, encode
 from ..store.query import QueryLimits, QueryResult, RunningQuery, too_slow
 from ..store.query_error import Kind, QueryError
 
-_GRACE_SECONDS = 5.0
-_SEND_SECONDS = 300.0
-_RETRY_AFTER_SECONDS = 5
+_GRACE_S = 5.0
+_SEND_S = 300.0
+_RETRY_AFTER_S = 5
 _MAX_WAITING = 64
-_STATUS: dict[Kind, int] = {
+
+STATUS: dict[Kind, int] = {
     "sql": 400,
     "write": 403,
     "forbidden": 403,
@@ -29,6 +30,7 @@ _STATUS: dict[Kind, int] = {
     "busy": 503,
     "timeout": 504,
 }
+"""The HTTP status of each kind of error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class _Endpoint:
             members = {"kind": "request", "message": refused.message, "hint": refused.hint}
             return _error(refused.status, members)
         except QueryError as error:
-            return _error(_STATUS[error.kind], error.as_json())
+            return _error(STATUS[error.kind], error.as_json())
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[list[RunningQuery]]:
@@ -112,14 +114,22 @@ class _Endpoint:
     async def _run(self, sql: str, held: list[RunningQuery]) -> QueryResult:
         query = RunningQuery(self._database(), sql, self._limits)
         held.append(query)
-        ended = asyncio.shield(asyncio.wrap_future(query.future))
+        ended = asyncio.wrap_future(query.future)
+        ended.add_done_callback(_retrieve)
         try:
-            return await asyncio.wait_for(ended, self._limits.seconds + _GRACE_SECONDS)
-        except TimeoutError:
-            raise too_slow(self._limits) from None
+            await asyncio.wait([ended], timeout=self._limits.seconds + _GRACE_S)
         except asyncio.CancelledError:
             query.cancel()
             raise
+        if not ended.done():
+            raise too_slow(self._limits)
+        return ended.result()
+
+
+def _retrieve(ended: asyncio.Future[QueryResult]) -> None:
+    """Nobody may be waiting any more; asyncio complains of an error that nobody has seen."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
@@ -203,7 +213,7 @@ async def _send(
         response.headers["Spanscore-Truncated"] = result.truncated
     try:
         # A reader that takes nothing would keep its place for ever.
-        async with asyncio.timeout(_SEND_SECONDS):
+        async with asyncio.timeout(_SEND_S):
             await response.prepare(request)
             pieces = encode(result, form)
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
@@ -216,7 +226,7 @@ async def _send(
 
 
 def _error(status: int, members: dict[str, Any]) -> web.Response:
-    headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
+    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status == 503 else None
     return web.Response(
         status=status,
         body=orjson.dumps({"error": members}) + b"\n",

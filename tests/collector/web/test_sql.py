@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -251,7 +252,7 @@ async def test_too_many_waiting_queries_are_sent_away(
 
 
 async def test_a_client_that_hangs_up_frees_its_place(
-    database: duckdb.DuckDBPyConnection,
+    database: duckdb.DuckDBPyConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     limits = QueryLimits(seconds=60, concurrent=1, wait_seconds=20)
     async with asking(database, limits) as client:
@@ -261,6 +262,8 @@ async def test_a_client_that_hangs_up_frees_its_place(
                     await client.post("/api/sql", json={"sql": ENDLESS})
         response = await client.post("/api/sql", json={"sql": "SELECT 1 AS one"})
         assert await response.json() == [{"one": 1}]
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_a_client_that_hangs_up_while_reading_frees_its_place(
