@@ -27,7 +27,7 @@ MAX_BYTES = 24 << 20
 INTERVAL_S = 0.1
 """A commit at most this often while little arrives: 512 rows alone in one cost twice the WAL."""
 
-POLL_S = 0.025
+POLL_S = 0.04
 
 DIGEST_LIFE_NS = 24 * 3600 * 10**9
 
