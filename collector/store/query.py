@@ -177,14 +177,14 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimi
 
 def _run(cursor: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> QueryResult:
     _check_text(sql, limits)
-    check(cursor, sql)
-    cursor.execute("BEGIN TRANSACTION READ ONLY")
     try:
+        check(cursor, sql)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
         return _collect(cursor, sql, limits)
     except (duckdb.Error, OSError) as error:
         raise _as_query_error(cursor, sql, error) from error
     finally:
-        # An aborted transaction is rolled back already, and says so.
+        # None was begun yet, or an aborted one is rolled back already.
         with contextlib.suppress(duckdb.Error):
             cursor.execute("ROLLBACK")
 

@@ -34,7 +34,7 @@ _TABLE_FUNCTIONS = frozenset(
         *("duckdb_types", "duckdb_views", "test_all_types"),
     ]
 )
-_ACTING_FUNCTIONS = frozenset(["write_log", "nextval", "setval"])
+_REFUSED_FUNCTIONS = frozenset(["write_log", "nextval", "setval", "current_setting"])
 _EXPLAIN = re.compile(r"explain\b\s*(?:analy[sz]e\b\s*)?", re.IGNORECASE)
 _OPTIONS = re.compile(r"\([^()]*\)\s*")
 _READ_ONLY_HINT = (
@@ -55,7 +55,7 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         )
     if kind not in ("SELECT", "EXPLAIN"):
         raise QueryError("write", f"{kind} is not a query", hint=_READ_ONLY_HINT)
-    candidates = [statement.query] if kind == "SELECT" else _explained(statement.query)
+    candidates = [sql] if kind == "SELECT" else _explained(statement.query)
     for query in candidates:
         tree = _tree(connection, query)
         if tree is not None:
@@ -82,7 +82,10 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
 def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any] | None:
     """The engine's syntax tree of a SELECT; None for whatever it does not hold to be one."""
     rows = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [query]).fetchall()
-    tree: dict[str, Any] = json.loads(rows[0][0])
+    try:
+        tree: dict[str, Any] = json.loads(rows[0][0])
+    except RecursionError as error:
+        raise QueryError("sql", "the query is nested too deeply") from error
     return None if tree["error"] or len(tree["statements"]) != 1 else tree
 
 
@@ -109,7 +112,7 @@ def _check_tree(
                 allowed = _TABLE_FUNCTIONS | _own_macros(connection)
             if name not in allowed:
                 raise _refused_function(name, node, query, sql)
-        elif str(node.get("function_name", "")).lower() in _ACTING_FUNCTIONS:
+        elif str(node.get("function_name", "")).lower() in _REFUSED_FUNCTIONS:
             raise _refused_function(node["function_name"], node, query, sql)
 
 

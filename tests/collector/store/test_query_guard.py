@@ -121,7 +121,9 @@ ATTACKS = [
     (" ;; ", "sql"),
     ("-- nothing", "sql"),
     ("SELECT $1", "sql"),
+    ("SELECT current_setting('temp_directory')", "forbidden"),
     ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "sql"),
+    ("SELECT " + "1 + " * 900 + "1", "sql"),
 ]
 
 QUERIES = [
@@ -155,6 +157,7 @@ QUERIES = [
     "SELECT column_name FROM duckdb_columns() WHERE table_name = 'kept'",
     "SELECT table_name FROM information_schema.tables",
     "FROM kept TABLESAMPLE 100%",
+    "SELECT " + "1 + " * 200 + "1",
     "SELECT id FROM kept QUALIFY row_number() OVER (ORDER BY id) = 1",
 ]
 
