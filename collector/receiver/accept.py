@@ -14,10 +14,11 @@ from spanscore.collector.decode.from_json import json_to_protobuf
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 
+from .content import hash_content
 from .limits import Allowance, Lease, Limits, gunzip
 from .origin import ORIGINS
-from .parse_cost import check_json, check_protobuf
-from .recognise import recognise
+from .parts import check_json, check_protobuf
+from .recognise import check_addressee, recognise
 from .records import check_records
 from .status import Kind, Refusal
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 # What takes longer than some 5 ms leaves the event loop, so that other answers do not wait.
 _LONG_PROTOBUF_BYTES = 2 * 1024 * 1024
 _LONG_JSON_BYTES = 128 * 1024
-# Parsed, a request may take so many times the size limit.
-_MAX_GROWTH = 16
 
 
 class Committer(Protocol):
@@ -76,12 +75,15 @@ class Acceptor:
         masker: Masker,
         origins: Origins,
         limits: Limits,
+        *,
+        hashes_content: bool = False,
     ) -> None:
         self.origins = origins
         self.limits = limits
         self.allowances = {origin: Allowance(limits) for origin in ORIGINS}
         self._committer = committer
         self._masker = masker
+        self._hashes_content = hashes_content
         # One thread: one long request is parsed at a time, which bounds the memory it takes.
         self._long_requests = ThreadPoolExecutor(1, thread_name_prefix="long-request")
 
@@ -118,18 +120,19 @@ class Acceptor:
         self._long_requests.shutdown(wait=False, cancel_futures=True)
 
     def _prepare_long(self, received: Received, body: bytes) -> _Prepared:
-        max_bytes = _MAX_GROWTH * self.limits.max_request_bytes
         if received.json:
-            check_json(body, max_bytes)
+            check_json(body)
         else:
             for signal in Signal if received.signal is None else (received.signal,):
-                check_protobuf(signal, body, max_bytes)
+                check_protobuf(signal, body)
         return self._prepare(received, body)
 
     def _prepare(self, received: Received, body: bytes) -> _Prepared:
         signal = received.signal or recognise(body, json=received.json)
         message = _parse(signal, body, received.json)
         records = check_records(signal, message)
+        if records.doubtful and body:
+            check_addressee(signal, body, json=received.json)
         response = signal.response_type()
         counts = {}
         if records.rejected:
@@ -141,6 +144,9 @@ class Acceptor:
             body = message.SerializeToString()
         if not records.accepted:
             return _Prepared(signal, b"", counts, response)
+        if self._hashes_content and (hashed := hash_content(message)):
+            body = message.SerializeToString()
+            counts["hashed_values"] = hashed
         masked = self._masker.mask(signal, body, message)
         counts[signal.rejected_field.replace("rejected_", "accepted_")] = records.accepted
         if masked.count:

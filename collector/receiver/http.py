@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 # For a connection that is idle, or has not sent all the headers of a request.
 KEEPALIVE_S = 75
+_POLL_S = 0.02
 _SIGNALS = {signal.path.strip("/"): signal for signal in Signal}
 _PATHS = ", ".join(signal.path for signal in Signal)
 
@@ -61,10 +63,13 @@ class HttpDoor:
         """Take no more requests; those in flight have `grace_s` to end."""
         if self._listener is not None:
             self._listener.close()
-        # What has just come in starts to be handled before idle connections are closed.
-        await asyncio.sleep(0)
-        self._server.pre_shutdown()
-        await self._server.shutdown(grace_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._server.connections:
+                    for connection in self._server.connections:
+                        cast("Protocol", connection).finish()
+                    await asyncio.sleep(_POLL_S)
+        await self._server.shutdown(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         as_json = request.content_type != PROTOBUF
@@ -75,7 +80,7 @@ class HttpDoor:
         if response.body and "gzip" in request.headers.get("Accept-Encoding", ""):
             response.body = igzip.compress(cast("bytes", response.body))
             response.headers["Content-Encoding"] = "gzip"
-        if cast("Protocol", request.protocol).half_closed:
+        if cast("Protocol", request.protocol).is_ending:
             response.force_close()
         return response
 

@@ -15,7 +15,7 @@ _Refuse = Callable[[str], web.Response]
 class Protocol(web.RequestHandler):
     """Reads requests from one connection and hands them to the server's handler."""
 
-    __slots__ = ("_body", "_refuse", "half_closed")
+    __slots__ = ("_body", "_finishing", "_half_closed", "_refuse")
 
     def __init__(
         self,
@@ -35,21 +35,31 @@ class Protocol(web.RequestHandler):
         )
         self._refuse = refuse
         self._body: StreamReader | None = None
-        self.half_closed = False
+        self._half_closed = False
+        self._finishing = False
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the answer to the present request is the last of the connection."""
+        return self._half_closed or self._finishing
+
+    def finish(self) -> None:
+        """End the connection now if it is idle, else after the present request."""
+        self._finishing = True
+        if self._is_idle():
+            self.force_close()
 
     def expect(self, body: StreamReader) -> None:
         """Say which body is being read, so that it ends with the connection's sending half."""
         self._body = body
-        if self.half_closed:
+        if self._half_closed:
             self._end_body()
 
     def eof_received(self) -> bool:  # type: ignore[override] # the base class lacks the result
         """A client that has sent a whole request and closed its half still gets the answer."""
-        # As in the base class, an open waiter means that no request has come.
-        idle = self._waiter is not None and not self._waiter.done()
-        if idle or self.ssl_context is not None:  # TLS has no half-close
+        if self._is_idle() or self.ssl_context is not None:  # TLS has no half-close
             return False
-        self.half_closed = True
+        self._half_closed = True
         self._end_body()
         return True
 
@@ -65,6 +75,10 @@ class Protocol(web.RequestHandler):
         response = self._refuse(f"this is no HTTP/1.1 request: {reason}")
         response.force_close()
         return response
+
+    def _is_idle(self) -> bool:
+        # As in the base class, an open waiter means that no request has come.
+        return self._waiter is not None and not self._waiter.done()
 
     def _end_body(self) -> None:
         if self._body is not None and not self._body.is_eof():

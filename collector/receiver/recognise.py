@@ -1,4 +1,4 @@
-"""Tells the signal of a request that was posted without a path, as Codex does with a base URL."""
+"""Tells the signal of a request whose path does not, as of those that Codex sends to a base URL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def recognise(body: bytes, *, json: bool) -> Signal:
     11, and only a metric has points with a fixed64 in field 3. A parser skips a field whose wire
     type is not its own, so what it finds there tells them apart. JSON names its signal.
     """
-    fitting = [s for s in Signal if (_is_named(s, body) if json else _fits(s, body))]
+    fitting = _fitting(body, json)
     if len(fitting) != 1:
         paths = ", ".join(signal.path for signal in Signal)
         raise Refusal(
@@ -29,6 +29,21 @@ def recognise(body: bytes, *, json: bool) -> Signal:
             f"an endpoint with its own path: {paths}",
         )
     return fitting[0]
+
+
+def check_addressee(signal: Signal, body: bytes, *, json: bool) -> None:
+    """Raises Refusal (UNDECODABLE) for a body that came for `signal` and holds only another one.
+
+    Its parser would skip all that it does not know, and what it skips would be lost.
+    """
+    fitting = _fitting(body, json)
+    if fitting and signal not in fitting:
+        names = " and ".join(other.path for other in fitting)
+        raise Refusal(Kind.UNDECODABLE, f"this body belongs to {names}, not to {signal.path}")
+
+
+def _fitting(body: bytes, json: bool) -> list[Signal]:
+    return [s for s in Signal if (_is_named(s, body) if json else _fits(s, body))]
 
 
 def _is_named(signal: Signal, body: bytes) -> bool:

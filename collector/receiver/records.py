@@ -18,11 +18,15 @@ _NO_SPAN = bytes(8)
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """How many spans, log records or data points a request holds, and what was taken out."""
+    """How many spans, log records or data points a request holds, and what was taken out.
+
+    `doubtful`: there is none, or none that looks like one; it may be another signal's request.
+    """
 
     accepted: int
     rejected: int = 0
     reason: str = ""
+    doubtful: bool = False
 
 
 def check_records(signal: Signal, request: Message) -> Records:
@@ -33,8 +37,8 @@ def check_records(signal: Signal, request: Message) -> Records:
     if signal is Signal.TRACES:
         return _check_spans(request)
     if signal is Signal.LOGS:
-        return Records(_count_log_records(request))
-    return Records(_count_data_points(request))
+        return _count_log_records(request)
+    return _count_data_points(request)
 
 
 def _check_spans(request: Any) -> Records:
@@ -50,12 +54,12 @@ def _check_spans(request: Any) -> Records:
                 example = example or _describe(bad[0])
                 _keep_good(spans)
     if not rejected:
-        return Records(total)
+        return Records(total, doubtful=not total)
     reason = (
         f"{rejected} of {total} spans were rejected, the others are stored: a trace_id must be 16 "
         f"bytes and a span_id 8, neither all zero. The first one: {example}"
     )
-    return Records(total - rejected, rejected, reason)
+    return Records(total - rejected, rejected, reason, doubtful=total == rejected)
 
 
 def _bad_spans(spans: Iterable[Any]) -> list[Any]:
@@ -81,15 +85,19 @@ def _keep_good(spans: Any) -> None:
     spans.extend(good)
 
 
-def _count_log_records(request: Any) -> int:
-    return sum(
-        len(scope_logs.log_records)
-        for resource_logs in request.resource_logs
-        for scope_logs in resource_logs.scope_logs
-    )
+def _count_log_records(request: Any) -> Records:
+    total = timed = 0
+    for resource_logs in request.resource_logs:
+        for scope_logs in resource_logs.scope_logs:
+            records = scope_logs.log_records
+            total += len(records)
+            if records:
+                first = records[0]
+                timed += bool(first.time_unix_nano or first.observed_time_unix_nano)
+    return Records(total, doubtful=not timed)
 
 
-def _count_data_points(request: Any) -> int:
+def _count_data_points(request: Any) -> Records:
     total = 0
     for resource_metrics in request.resource_metrics:
         for scope_metrics in resource_metrics.scope_metrics:
@@ -97,4 +105,4 @@ def _count_data_points(request: Any) -> int:
                 data = metric.WhichOneof("data")
                 if data is not None:
                     total += len(getattr(metric, data).data_points)
-    return total
+    return Records(total, doubtful=not total)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .options import KeyPair, ReceiverOptions
 
 
+_COMMIT_S = 5.0
+
+
 class AddressError(Exception):
     """A door could not be opened; the message names the address, the setting and the fix."""
 
@@ -28,10 +31,8 @@ async def serve(options: ReceiverOptions) -> Receiver:
     """
     options.validate()
     tls = options.key_pair()
-    masker = Masker(options.secrets, options.mask_patterns)
-    origins = Origins(options.ingest_key, options.token)
     commits = GroupCommit(options.inbox, options.inbox_max_bytes)
-    receiver = Receiver(commits, Acceptor(commits, masker, origins, options.limits))
+    receiver = Receiver(commits, make_acceptor(options, commits))
     try:
         receiver.http_port = await _open(receiver.http, "http", options.http, tls)
         receiver.grpc_port = await _open(receiver.grpc, "grpc", options.grpc, tls)
@@ -39,6 +40,17 @@ async def serve(options: ReceiverOptions) -> Receiver:
         await receiver.stop(0)
         raise
     return receiver
+
+
+def make_acceptor(options: ReceiverOptions, commits: GroupCommit) -> Acceptor:
+    """The way into the inbox that every door shares."""
+    return Acceptor(
+        commits,
+        Masker(options.secrets, options.mask_patterns),
+        Origins(options.ingest_key, options.token),
+        options.limits,
+        hashes_content=options.content == "hash",
+    )
 
 
 class Receiver:
@@ -53,10 +65,13 @@ class Receiver:
         self._acceptor = acceptor
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more requests, answer those in flight for at most `grace_s`, close the inbox."""
+        """Take no more requests, answer those in flight for at most `grace_s`, close the inbox.
+
+        What the disk has not taken _COMMIT_S after that is not acknowledged.
+        """
         await asyncio.gather(self.grpc.close(grace_s), self.http.close(grace_s))
         self._acceptor.close()
-        await self._commits.close()
+        await self._commits.close(_COMMIT_S)
 
 
 async def _open(door: GrpcDoor | HttpDoor, setting: str, address: str, tls: KeyPair | None) -> int:

@@ -87,7 +87,8 @@ def refusal_of(error: Exception) -> Refusal:
     the sender drop its telemetry.
     """
     if isinstance(error, Refusal):
-        return error
+        # Its traceback would hold the request for as long as the caller holds the refusal.
+        return error.with_traceback(None)
     if isinstance(error, InboxBusy):
         return Refusal(Kind.UNAVAILABLE, str(error))
     if isinstance(error, InboxError):
