@@ -21,6 +21,7 @@ TRIPLE = [
     ("attribute_types", pa.string()),
     ("attributes_raw", pa.binary()),
 ]
+_PIECE = 4096
 _NAMES = tuple(name for name, _ in TRIPLE)
 
 
@@ -139,10 +140,18 @@ class _ByKey:
 
 
 def _serialize(pairs: Any) -> bytes:
+    # In pieces, since Python objects are large; lists on the wire join like their bytes.
+    return b"".join(
+        _key_values(pairs.slice(start, _PIECE)).SerializeToString()
+        for start in range(0, len(pairs), _PIECE)
+    )
+
+
+def _key_values(pairs: Any) -> KeyValueList:
     exact = KeyValueList()
     for pair in pairs.to_pylist():
         item = exact.values.add(key=pair["key"], key_strindex=pair["key_strindex"])
         if pair["value"] is not None:
             item.value.SetInParent()
             fill(item.value, pair["value"])
-    return exact.SerializeToString()
+    return exact

@@ -15,7 +15,7 @@ from spanscore.collector.signals import Signal
 
 from .arrays import Ints, integers
 from .containers import Records, records_of
-from .errors import Ambiguous, DecodeError
+from .errors import DecodeError
 from .identity import Identity, resource_table, scope_table
 from .logs import LOG, log_columns
 from .metrics import METRIC_POINT, point_columns
@@ -109,8 +109,9 @@ def _part(signal: Signal, requests: Sequence[Request]) -> tuple[Any, Records]:
     bodies = [request.body for request in requests]
     try:
         return _rows(signal, requests, bodies)
-    except Ambiguous:
-        return _rows(signal, requests, [canonical(signal, body) for body in bodies])
+    except ValueError:
+        # Protobuf's own parser has the last word on what is a message.
+        return _rows(signal, requests, [canonical(signal.request_type, body) for body in bodies])
 
 
 def _rows(
@@ -119,12 +120,12 @@ def _rows(
     layout = _LAYOUTS[signal]
     records = records_of(parse(signal, bodies), layout.scopes_field, layout.records_field)
     items, columns = layout.columns(records.items)
-    request = records.requests[items]
+    request_of_row = records.requests[items]
     received_ns = np.array([request.received_ns for request in requests], np.int64)
     origins = pa.array([request.origin for request in requests], pa.string())
     columns |= {
-        "received_ns": integers(received_ns[request]),
-        "origin": origins.take(integers(request)),
+        "received_ns": integers(received_ns[request_of_row]),
+        "origin": origins.take(integers(request_of_row)),
         "resource_id": integers(records.resource_ids[items]),
         "scope_id": integers(records.scope_ids[items]),
     }

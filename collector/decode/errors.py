@@ -16,5 +16,5 @@ class DecodeError(ValueError):
         self.reason = reason
 
 
-class Ambiguous(Exception):
-    """A oneof is set twice on the wire: only the canonical form of the request can be read."""
+class Ambiguous(ValueError):
+    """A oneof is set twice on the wire: only the canonical form of the message can be read."""

@@ -14,9 +14,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from .arrays import none_if_empty, signed
 from .attributes import TRIPLE, Attributes
-from .errors import Ambiguous
 from .typed_columns import TypedColumn
-from .wire import parse_messages
+from .wire import canonical, parse_messages
 
 _TAIL = [
     *TRIPLE,
@@ -59,12 +58,12 @@ def identity_number(identity: Identity) -> int:
 
 
 def resource_table(identities: Mapping[int, Identity]) -> Any:
-    """Rows of the table `resource`; raises ValueError where the bytes are no Resource."""
+    """Rows of the table `resource`; raises protobuf's DecodeError where bytes are none."""
     return _RESOURCES.table(identities)
 
 
 def scope_table(identities: Mapping[int, Identity]) -> Any:
-    """Rows of the table `scope`; raises ValueError where the bytes are no InstrumentationScope."""
+    """Rows of the table `scope`; raises protobuf's DecodeError where bytes are none."""
     return _SCOPES.table(identities)
 
 
@@ -128,12 +127,12 @@ class _Rows:
         return pa.table(columns, schema=self._schema)
 
     def _parse(self, raws: list[bytes]) -> tuple[Any, Attributes]:
-        messages = parse_messages(self._message_type, raws)
         try:
+            messages = parse_messages(self._message_type, raws)
             return messages, Attributes(messages.field("attributes"))
-        except Ambiguous:
-            canonical = [self._message_type.FromString(raw).SerializeToString() for raw in raws]
-            messages = parse_messages(self._message_type, canonical)
+        except ValueError:
+            raws = [canonical(self._message_type, raw) for raw in raws]
+            messages = parse_messages(self._message_type, raws)
             return messages, Attributes(messages.field("attributes"))
 
 

@@ -2,8 +2,9 @@
 
 The type says which member of the oneof is set: s i d b (string, int, double, bool), y (bytes),
 a (array), m (key-value list), n (none), - (no AnyValue at all). Text and type alone give back an
-equal value except for nested values that plain JSON cannot carry (bytes, NaN, an unset value,
-duplicate keys) and references into a string table: these are reported as inexact.
+equal value except for nested values that plain JSON cannot carry (bytes, NaN and infinities, a key
+without a value, duplicate keys) and references into a string table: these are reported as inexact.
+Within nested values null stands for an unset AnyValue.
 """
 
 from __future__ import annotations

@@ -40,9 +40,8 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> Any:
 
     Raises ValueError where a body is no such message.
     """
-    handler = _HANDLERS[signal.request_type.DESCRIPTOR.full_name]
     calls = [
-        handler.list_to_record_batch(list(bodies[start : start + _REQUESTS_A_CALL])).column(0)
+        _parse(signal.request_type, bodies[start : start + _REQUESTS_A_CALL]).column(0)
         for start in range(0, len(bodies), _REQUESTS_A_CALL)
     ]
     return pa.concat_arrays(calls) if len(calls) > 1 else calls[0]
@@ -50,13 +49,27 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> Any:
 
 def parse_messages(message_type: type[Message], bodies: Sequence[bytes]) -> Any:
     """A struct array of the resources or scopes whose bytes are given; ValueError if one is bad."""
-    handler = _HANDLERS[message_type.DESCRIPTOR.full_name]
-    return handler.list_to_record_batch(list(bodies)).to_struct_array()
+    return _parse(message_type, bodies).to_struct_array()
 
 
-def canonical(signal: Signal, body: bytes) -> bytes:
-    """The same request in the one form that protobuf itself would write."""
-    return signal.request_type.FromString(body).SerializeToString()
+def _parse(message_type: type[Message], bodies: Sequence[bytes]) -> Any:
+    try:
+        return _HANDLERS[message_type.DESCRIPTOR.full_name].list_to_record_batch(list(bodies))
+    except BaseException as error:
+        # ptars panics where a length on the wire overflows; a panic is no Exception.
+        if type(error).__name__ == "PanicException":
+            raise ValueError(f"broken message: {error}") from error
+        raise
+
+
+def canonical(message_type: type[Message], body: bytes) -> bytes:
+    """The same message in the one form that protobuf itself would write, known fields only.
+
+    Raises protobuf's DecodeError where it is no such message.
+    """
+    message = message_type.FromString(body)
+    message.DiscardUnknownFields()
+    return message.SerializeToString()
 
 
 def _flat_pool(files: Iterable[Any]) -> DescriptorPool:
