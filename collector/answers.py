@@ -60,6 +60,17 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
         connection.close()
 
 
+def load_waiting(settings: Settings) -> None:
+    """Load what waits in the inbox, if no collector does so already."""
+    if running.find(settings.db):
+        return
+    connection = open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB")
+    try:
+        _load_left_over(connection, settings.inbox)
+    finally:
+        connection.close()
+
+
 def _load_left_over(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if not path.exists():
         return

@@ -26,7 +26,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """What a process sends in place of its ports when it cannot start; `message` says what to do."""
+    """What a process that cannot start sends in place of its ports; `message` says what to do."""
 
     message: str
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -93,6 +94,59 @@ def sql(
     write_result(ask(settings, text), output_format, sys.stdout)
 
 
+@app.command(
+    "import",
+    epilog="**Examples**\n\n"
+    "`spanscore import traces.jsonl` takes what the OTel Collector's file exporter writes.\n\n"
+    "`spanscore import captured/` takes every .pb, .json, .jsonl and .gz file below a folder.\n\n"
+    "`spanscore import moved-aside.inbox` takes what is whole in a damaged inbox.",
+)
+@with_settings("db", "max_request", "inbox_max", "mask_values", "mask_env", "mask_patterns",
+               "content", "memory")  # fmt: skip
+def import_(
+    settings: Settings,
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH...")],
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How to print the report.")
+    ] = "text",
+) -> None:
+    """Import OTLP files: protobuf bodies, JSON bodies, JSON lines. A second import changes nothing.
+
+    Works while a collector runs on the file, and when none does. What cannot be read is named with
+    its byte offset, the rest goes in.
+    """
+    from .commands.otlp_import import import_otlp
+
+    raise typer.Exit(import_otlp(settings, paths, output_format))
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`spanscore doctor --db runs.duckdb` looks at everything and says what is wrong.\n\n"
+    "`spanscore doctor --compact` gives the space of removed runs back to the disk.",
+)
+@with_settings("db", "grpc", "http", "web", "inbox_max", "memory")
+def doctor(
+    settings: Settings,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Rewrite the file without its free space.")
+    ] = False,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How to print the findings.")
+    ] = "text",
+) -> None:
+    """Say in plain words what is wrong with ports, files, locks, disk and versions.
+
+    The exit code is 1 if something is wrong.
+    """
+    from .commands.doctor import run_compact, run_doctor
+
+    if compact:
+        run_compact(settings)
+    else:
+        raise typer.Exit(run_doctor(settings, output_format))
+
+
 def main() -> None:
     """Run the command line; errors are one clear message and an exit code.
 
@@ -104,6 +158,8 @@ def main() -> None:
         app()
     except (ConfigError, UnknownAgentError) as error:
         _fail(str(error), 2)
+    except FileNotFoundError as error:
+        _fail(str(error), 1)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

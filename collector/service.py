@@ -15,7 +15,6 @@ from multiprocessing.connection import Connection, wait
 from . import running
 from .child import MAX_RESTARTS, Child, ServiceError
 from .config import Settings
-from .keys import ingest_key
 
 STOP_S = 20.0
 WATCH_S = 0.5
@@ -109,24 +108,9 @@ def _run_store(settings: Settings, report: Connection) -> None:
 
 def _run_receiver(settings: Settings, report: Connection) -> None:
     from .receiver.main import run
-    from .receiver.options import ReceiverOptions
+    from .receiver_options import receiver_options
 
-    options = ReceiverOptions(
-        grpc=settings.grpc,
-        http=settings.http,
-        inbox=settings.inbox,
-        inbox_max_bytes=settings.inbox_max,
-        max_request_bytes=settings.max_request,
-        token=settings.token,
-        ingest_key=ingest_key(settings.db),
-        tls_cert=settings.tls_cert,
-        tls_key=settings.tls_key,
-        insecure=settings.insecure,
-        secrets=tuple(settings.secrets),
-        mask_patterns=settings.mask_patterns,
-        content=settings.content,
-    )
-    run(options, report)
+    run(receiver_options(settings), report)
 
 
 def _with_ports(settings: Settings, **ports: int) -> Settings:

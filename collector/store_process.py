@@ -71,11 +71,13 @@ class Store:
         """Answer on the web port until told to stop."""
         stopping = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-        runner = web.AppRunner(self._make_app(), access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            self._make_app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+        )
         await runner.setup()
         host, port = split_address(self._settings.web)
         try:
-            site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+            site = web.TCPSite(runner, host, port)
             await site.start()
         except OSError as error:
             ready.send(

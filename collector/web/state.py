@@ -65,18 +65,17 @@ class State:
                 depth, counters = inbox.depth(), inbox.counters()
         except InboxError as fault:
             error = str(fault)
-        sizes = [_size(self._inbox), _size(self._db)]
-        return Sample(depth, counters, self._progress, *sizes, error)
+        inbox_bytes, database_bytes = _size(self._inbox), _size(self._db)
+        return Sample(depth, counters, self._progress, inbox_bytes, database_bytes, error)
 
     def collect(self) -> Iterator[Metric]:
         """The state as Prometheus metrics (`prometheus_client` calls this)."""
         sample = self.sample()
         for name, value in sorted(sample.counters.items()):
-            metric = CounterMetricFamily(f"spanscore_{name}", f"{name} since the inbox was made")
-            metric.add_metric([], value)
-            yield metric
-        for name, help_text, value in _gauges(sample):
-            yield GaugeMetricFamily(f"spanscore_{name}", help_text, value)
+            help_text = f"{name}, since the inbox was made"
+            yield CounterMetricFamily(f"spanscore_{name}", help_text, value)
+        for name, help_text, size in _gauges(sample):
+            yield GaugeMetricFamily(f"spanscore_{name}", help_text, size)
         progress = sample.progress
         for name, help_text, value in (
             ("loaded_rows", "Spans, log records and data points stored", progress.rows),
@@ -105,7 +104,7 @@ def _size(path: Path) -> int:
 
 
 def add_state_routes(app: web.Application, state: State) -> None:
-    """`GET /healthz` (200 or 503, JSON, says what is wrong) and `GET /metrics` (Prometheus text)."""
+    """`GET /healthz` (200, or 503 and what is wrong, JSON) and `GET /metrics` (Prometheus text)."""
     registry = CollectorRegistry()
     registry.register(state)
 

@@ -18,7 +18,7 @@ OTHER = "ffffffffffffffffffffffffffffffff"
 
 
 def runs(store: Stored) -> list[tuple[str, str, str]]:
-    return store.ask("SELECT DISTINCT trace_id, run_id, run_id_source FROM spans ORDER BY ALL")  # type: ignore[return-value]  # rows of three strings
+    return store.ask("SELECT DISTINCT trace_id, run_id, run_id_source FROM spans ORDER BY ALL")
 
 
 def test_a_trace_without_any_id_is_a_run_of_its_own(store: Stored) -> None:

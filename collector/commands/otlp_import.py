@@ -1,0 +1,64 @@
+"""`spanscore import`: progress, loading, and what is said at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..answers import load_waiting
+from ..config import Settings
+from ..importer import Report, import_files
+from ..otlp_files import files_below
+from ..receiver_options import receiver_options
+
+MAX_LISTED = 20
+
+
+def import_otlp(settings: Settings, paths: list[Path], form: Literal["text", "json"]) -> int:
+    """Import files and folders; prints what went in and what is bad. Returns the exit code.
+
+    0 when everything went in, 1 when something could not be read; the rest went in all the same.
+    Raises FileNotFoundError, InboxError, DatabaseError.
+    """
+    files = files_below(paths)
+    report = _import(settings, files)
+    if form == "json":
+        print(json.dumps(asdict(report), default=str, indent=2))
+    else:
+        _say(report)
+    return 1 if report.bad else 0
+
+
+def _import(settings: Settings, files: list[Path]) -> Report:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("importing", total=sum(file.stat().st_size for file in files))
+        report = asyncio.run(
+            import_files(
+                files,
+                receiver_options(settings),
+                progressed=lambda size: progress.update(task, advance=size),
+                make_room=lambda: load_waiting(settings),
+            )
+        )
+        progress.update(task, description="loading")
+        load_waiting(settings)
+    return report
+
+
+def _say(report: Report) -> None:
+    print(f"{report.requests} requests from {report.files} files went in")
+    if report.rejected:
+        print(f"{report.rejected} spans were left out: their ids are not valid")
+    for bad in report.bad[:MAX_LISTED]:
+        print(f"{bad.file}, byte {bad.offset_bytes}: {bad.reason}")
+    if len(report.bad) > MAX_LISTED:
+        print(f"... and {len(report.bad) - MAX_LISTED} more; --format json lists all")

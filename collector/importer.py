@@ -1,0 +1,154 @@
+"""`spanscore import`: a third door beside gRPC and HTTP, through which files come in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from .inbox import InboxBusy, InboxFull, Request
+from .inbox_salvage import salvage
+from .otlp_files import FileError, Found, requests_in
+from .receiver.accept import Acceptor, Received
+from .receiver.commit import GroupCommit
+from .receiver.limits import Lease
+from .receiver.options import ReceiverOptions
+from .receiver.server import make_acceptor
+from .receiver.status import Refusal
+
+ORIGIN = "import"
+
+AT_ONCE = 16
+"""Requests on their way into the inbox at a time: they share a commit."""
+
+ROOM_TRIES = 600
+ROOM_WAIT_S = 0.5
+"""How often, and after how long, a full inbox is tried again."""
+
+_INBOX_MAGIC = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What could not be imported: the file, the byte offset of the request in it, and why."""
+
+    file: Path
+    offset_bytes: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did; `rejected` counts spans that were left out of accepted requests."""
+
+    files: int = 0
+    requests: int = 0
+    rejected: int = 0
+    bad: list[Bad] = field(default_factory=list)
+
+
+async def import_files(
+    files: list[Path],
+    options: ReceiverOptions,
+    *,
+    progressed: Callable[[int], None],
+    make_room: Callable[[], None],
+) -> Report:
+    """Put every request of `files` into the inbox, durably; the loader takes it from there.
+
+    They are validated and masked as at the other doors and get the origin `import`. A second
+    import changes nothing. What is bad is reported, the rest goes in. `progressed` is told the
+    bytes of each file that is done; `make_room` is called when the inbox is full, before the next
+    try. Raises InboxError when no room comes.
+    """
+    commits = GroupCommit(options.inbox, options.inbox_max_bytes)
+    acceptor = make_acceptor(options, commits)
+    door = _Door(acceptor, commits, options, make_room)
+    try:
+        for file in files:
+            await door.take(file)
+            progressed(file.stat().st_size)
+    finally:
+        acceptor.close()
+        await commits.close()
+    return door.report
+
+
+class _Door:
+    def __init__(
+        self,
+        acceptor: Acceptor,
+        commits: GroupCommit,
+        options: ReceiverOptions,
+        make_room: Callable[[], None],
+    ) -> None:
+        self.report = Report()
+        self._acceptor = acceptor
+        self._commits = commits
+        self._options = options
+        self._make_room = make_room
+        self._making_room = asyncio.Lock()
+
+    async def take(self, file: Path) -> None:
+        """Import one file."""
+        self.report.files += 1
+        with file.open("rb") as opened:
+            is_inbox = opened.read(len(_INBOX_MAGIC)) == _INBOX_MAGIC
+        if is_inbox:
+            await self._take_inbox(file)
+        else:
+            await self._take_requests(file)
+
+    async def _take_requests(self, file: Path) -> None:
+        found = requests_in(file, self._options.max_request_bytes)
+        while group := self._next_group(file, found):
+            await asyncio.gather(*(self._accept(file, request) for request in group))
+
+    def _next_group(self, file: Path, found: Iterator[Found]) -> list[Found]:
+        group: list[Found] = []
+        try:
+            for request in found:
+                group.append(request)
+                if len(group) == AT_ONCE:
+                    break
+        except FileError as error:
+            self.report.bad.append(Bad(file, error.offset_bytes, str(error)))
+        return group
+
+    async def _accept(self, file: Path, found: Found) -> None:
+        received = Received(None, ORIGIN, found.body, found.gzipped, found.json)
+        try:
+            response = await self._with_room(partial(self._accept_once, received))
+        except Refusal as refusal:
+            self.report.bad.append(Bad(file, found.offset_bytes, str(refusal)))
+            return
+        self.report.requests += 1
+        self.report.rejected += response
+
+    async def _accept_once(self, received: Received) -> int:
+        with Lease(self._acceptor.allowances[ORIGIN]) as lease:
+            response = await self._acceptor.accept(received, lease)
+        partly = response.partial_success  # type: ignore[attr-defined]  # each response has it
+        return sum(value for _, value in partly.ListFields() if isinstance(value, int))
+
+    async def _take_inbox(self, file: Path) -> None:
+        """What is whole in an inbox that was moved aside keeps the origin it was stamped with."""
+        for entry in salvage(file):
+            await self._with_room(partial(self._commit, entry.request))
+            self.report.requests += 1
+
+    async def _commit(self, request: Request) -> int:
+        await self._commits.commit(request)
+        return 0
+
+    async def _with_room(self, attempt: Callable[[], Awaitable[int]]) -> int:
+        for _ in range(ROOM_TRIES):
+            try:
+                return await attempt()
+            except (InboxFull, InboxBusy):
+                async with self._making_room:
+                    await asyncio.to_thread(self._make_room)
+                await asyncio.sleep(ROOM_WAIT_S)
+        return await attempt()

@@ -1,0 +1,182 @@
+"""Files come in as through a door: every form, again without effect, bad ones named."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from typer.testing import CliRunner
+
+from spanscore.collector.cli import app
+from spanscore.collector.config import load
+from spanscore.collector.inbox import Inbox
+from spanscore.collector.signals import Signal
+from spanscore.collector.store.database import open_database
+from tests.support.stored import stored
+from tests.support.telemetry import log, logs_request, span, traces_request
+
+RUNNER = CliRunner()
+TRACES = traces_request(span()).body
+LOGS = logs_request(log()).body
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def as_json(body: bytes, signal: Signal) -> dict[str, Any]:
+    """OTLP/JSON of a request whose records have no ids (those would need hex)."""
+    found: dict[str, Any] = json_format.MessageToDict(signal.request_type.FromString(body))
+    return found
+
+
+def run(*paths: str) -> tuple[int, dict[str, Any]]:
+    """Import the paths; the exit code and the report."""
+    result = RUNNER.invoke(app, ["import", *paths, "--db", "i.duckdb", "--format", "json"])
+    report: dict[str, Any] = json.loads(result.stdout)
+    return result.exit_code, report
+
+
+def count(view: str) -> int:
+    with open_database(Path("i.duckdb")) as connection:
+        [(found,)] = connection.execute(f"SELECT count(*) FROM {view}").fetchall()
+    return int(found)
+
+
+def test_a_protobuf_body_goes_in_with_the_origin_import(tmp_path: Path) -> None:
+    Path("t.pb").write_bytes(TRACES)
+    assert run("t.pb")[0] == 0
+    with open_database(Path("i.duckdb")) as connection:
+        assert connection.execute("SELECT name, origin FROM spans").fetchall() == [
+            ("work", "import")
+        ]
+
+
+@pytest.mark.parametrize("pretty", [True, False])
+def test_a_json_body_goes_in_on_one_line_or_many(pretty: bool) -> None:
+    Path("l.json").write_text(json.dumps(as_json(LOGS, Signal.LOGS), indent=2 if pretty else None))
+    assert run("l.json")[0] == 0
+    assert count("logs") == 1
+
+
+def test_json_lines_are_a_request_each(tmp_path: Path) -> None:
+    lines = [json.dumps(as_json(logs_request(log(body=f"b{i}")).body, Signal.LOGS)) for i in (1, 2)]
+    Path("l.jsonl").write_text("\n".join(lines) + "\n\n")
+    code, report = run("l.jsonl")
+    assert (code, report["requests"]) == (0, 2)
+    assert count("logs") == 2
+
+
+def test_length_prefixed_protobuf_is_a_request_each() -> None:
+    other = traces_request(span(span_id="00000000000000a1")).body
+    Path("t.pb").write_bytes(b"".join(struct.pack(">I", len(b)) + b for b in (TRACES, LOGS, other)))
+    code, report = run("t.pb")
+    assert (code, report["requests"]) == (0, 3)
+    assert (count("spans"), count("logs")) == (2, 1)
+
+
+def test_a_compressed_body_goes_in() -> None:
+    Path("t.pb.gz").write_bytes(gzip.compress(TRACES))
+    Path("l.json.gz").write_bytes(gzip.compress(json.dumps(as_json(LOGS, Signal.LOGS)).encode()))
+    assert run("t.pb.gz", "l.json.gz")[0] == 0
+    assert (count("spans"), count("logs")) == (1, 1)
+
+
+def test_a_second_import_changes_nothing() -> None:
+    Path("t.pb").write_bytes(TRACES)
+    Path("l.pb").write_bytes(LOGS)
+    assert run("t.pb", "l.pb")[0] == 0
+    assert run("t.pb", "l.pb")[0] == 0
+    assert (count("spans"), count("logs")) == (1, 1)
+
+
+def test_a_folder_is_read_with_all_below_it() -> None:
+    Path("a/b").mkdir(parents=True)
+    Path("a/t.pb").write_bytes(TRACES)
+    Path("a/b/l.pb").write_bytes(LOGS)
+    Path("a/notes.txt").write_text("not telemetry")
+    code, report = run("a")
+    assert (code, report["files"]) == (0, 2)
+
+
+def test_a_bad_line_is_named_by_its_byte_offset_and_the_rest_goes_in() -> None:
+    first = json.dumps(as_json(LOGS, Signal.LOGS))
+    third = json.dumps(as_json(logs_request(log(body="c")).body, Signal.LOGS))
+    Path("l.jsonl").write_text(f'{first}\n{{"resourceLogs": 7}}\n{third}\n')
+    code, report = run("l.jsonl")
+    assert (code, report["requests"]) == (1, 2)
+    [bad] = report["bad"]
+    assert (bad["file"], bad["offset_bytes"]) == ("l.jsonl", len(first) + 1)
+    assert count("logs") == 2
+
+
+def test_a_file_that_was_cut_off_gives_what_came_before_and_says_where_it_ends() -> None:
+    whole = struct.pack(">I", len(TRACES)) + TRACES
+    Path("t.pb").write_bytes(whole + whole[:-5])
+    code, report = run("t.pb")
+    assert (code, report["requests"]) == (1, 1)
+    assert report["bad"][0]["offset_bytes"] == len(whole)
+    assert "cut off" in report["bad"][0]["reason"]
+
+
+def test_what_is_no_telemetry_is_named_and_stops_nothing() -> None:
+    Path("x.pb").write_bytes(b"\x99not protobuf at all")
+    Path("x.json").write_text('{"hello": "world"}')
+    Path("empty.json").write_text("")
+    Path("t.pb").write_bytes(TRACES)
+    code, report = run("x.pb", "x.json", "empty.json", "t.pb")
+    assert (code, report["requests"], len(report["bad"])) == (1, 1, 2)
+
+
+def test_a_path_that_is_not_there_is_an_error_that_names_it() -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        RUNNER.invoke(app, ["import", "nowhere", "--db", "i.duckdb"], catch_exceptions=False)
+
+
+def test_secrets_in_files_are_masked_before_they_reach_the_disk() -> None:
+    Path("t.pb").write_bytes(traces_request(span(note="the-secret-value-42")).body)
+    RUNNER.invoke(
+        app, ["import", "t.pb", "--db", "i.duckdb", "--mask-values", "the-secret-value-42"]
+    )
+    with open_database(Path("i.duckdb")) as connection:
+        rows = connection.execute("SELECT attributes['note'] FROM spans").fetchall()
+    assert rows == [("*" * len("the-secret-value-42"),)]
+
+
+def test_an_inbox_that_was_moved_aside_gives_back_what_was_not_loaded(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "aside.inbox") as inbox:
+        inbox.append([traces_request(span(), origin="harness")])
+    assert run("aside.inbox")[0] == 0
+    with open_database(Path("i.duckdb")) as connection:
+        assert connection.execute("SELECT origin FROM spans").fetchall() == [("harness",)]
+
+
+def test_an_inbox_smaller_than_the_import_is_emptied_on_the_way(tmp_path: Path) -> None:
+    bodies = [traces_request(span(span_id=f"{i:016x}", note="n" * 300_000)) for i in range(1, 9)]
+    Path("t.pb").write_bytes(b"".join(struct.pack(">I", len(r.body)) + r.body for r in bodies))
+    result = RUNNER.invoke(app, ["import", "t.pb", "--db", "i.duckdb", "--inbox-max", "1.5MiB"])
+    assert result.exit_code == 0, result.output
+    assert count("spans") == 8
+
+
+def test_the_settings_of_the_file_hold_for_imports_too() -> None:
+    Path("spanscore.toml").write_text('db = "named.duckdb"\n')
+    Path("t.pb").write_bytes(TRACES)
+    assert load().db == Path("named.duckdb")
+    assert RUNNER.invoke(app, ["import", "t.pb"]).exit_code == 0
+    assert Path("named.duckdb").exists()
+
+
+def test_what_is_imported_can_be_stored_beside_what_was_received(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        store.put(traces_request(span(), origin="open"))
+    Path("t.pb").write_bytes(TRACES)
+    RUNNER.invoke(app, ["import", "t.pb", "--db", str(tmp_path / "s.duckdb")])
+    with stored(tmp_path) as store:
+        assert store.ask("SELECT origin FROM spans ORDER BY 1") == [("import",), ("open",)]
