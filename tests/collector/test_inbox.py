@@ -374,3 +374,21 @@ def test_a_closed_inbox_may_be_closed_again_and_opened_anew(path: Path) -> None:
     inbox.close()
     inbox.close()
     assert names_in(path) == ["a"]
+
+
+def test_of_two_that_make_the_file_at_once_the_first_one_counts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def link_after_a_rival(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        with Inbox(path) as rival:
+            rival.append(requests("rival"))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_after_a_rival)
+    with Inbox(path) as inbox:
+        inbox.append(requests("second"))
+    assert names_in(path) == ["rival", "second"]
+    assert [file.name for file in path.parent.iterdir()] == ["db.inbox"]
