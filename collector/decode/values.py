@@ -102,8 +102,9 @@ def _member_texts(name: str, member: Any) -> tuple[Any, Flags | None]:
     if name == "string_value_strindex":
         return pa.nulls(len(member), pa.string()), member.is_valid().to_numpy(zero_copy_only=False)
     if name == "bytes_value":
-        encoded = [None if v is None else base64.b64encode(v).decode() for v in member.to_pylist()]
-        return pa.array(encoded, pa.string()), None
+        distinct = member.dictionary_encode()
+        encoded = [base64.b64encode(raw).decode() for raw in distinct.dictionary.to_pylist()]
+        return pa.array(encoded, pa.string()).take(distinct.indices), None
     if name in _NESTED:
         return _nested_texts(name, member)
     return member.cast(pa.string()), None
