@@ -102,7 +102,8 @@ def _database(settings: Settings, collector: running.Running | None) -> Iterator
         yield Finding("ok", "database", f"{db} ({_mb(db)}) is held by the collector")
         return
     try:
-        connection = duckdb.connect(str(db), read_only=True)
+        options = {"python_enable_replacements": "false"}
+        connection = duckdb.connect(str(db), read_only=True, config=options)
     except duckdb.Error as error:
         yield Finding("wrong", "database", f"{db} cannot be opened: {error}. If another program "
                       "holds it, end that; else move it aside and restore a copy")  # fmt: skip

@@ -72,6 +72,7 @@ def _connect(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
                 "wal_autocheckpoint": WAL_AUTOCHECKPOINT,
                 "temp_directory": f"{path}.tmp",
                 "max_temp_directory_size": "20GB",
+                "python_enable_replacements": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             },

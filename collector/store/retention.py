@@ -13,16 +13,16 @@ MAX_STEPS = 20
 """Steps of one call; what is left is removed a minute later."""
 
 _OLDEST = """
-SELECT run_id, max(last_ns) AS last_ns
+SELECT run_id, max(last_ns) AS last_ns, CAST(sum(n) AS BIGINT) AS n
 FROM (
-    SELECT t.run_id, max(s.received_ns) AS last_ns
+    SELECT t.run_id, max(s.received_ns) AS last_ns, count(*) AS n
     FROM span AS s JOIN trace AS t USING (trace_id) GROUP BY t.run_id
     UNION ALL
-    SELECT run_id, max(received_ns) FROM log_joined GROUP BY run_id
+    SELECT run_id, max(received_ns), count(*) FROM log_joined GROUP BY run_id
     UNION ALL
-    SELECT run_id, max(received_ns) FROM metric_point_joined GROUP BY run_id
+    SELECT run_id, max(received_ns), count(*) FROM metric_point_joined GROUP BY run_id
 )
-WHERE run_id IS NULL OR run_id NOT IN (SELECT run_id FROM pinned_run)
+WHERE run_id NOT IN (SELECT run_id FROM pinned_run)
 GROUP BY run_id
 HAVING max(last_ns) < ?
 ORDER BY last_ns
@@ -71,7 +71,7 @@ def apply(
 def _remove_older(connection: duckdb.DuckDBPyConnection, before_ns: int) -> int:
     removed = 0
     for _ in range(MAX_STEPS):
-        runs = _oldest(connection, before_ns, STEP)
+        runs = [run_id for run_id, _, _ in _oldest(connection, before_ns)]
         if not runs:
             break
         _remove(connection, runs)
@@ -84,26 +84,45 @@ def _remove_older(connection: duckdb.DuckDBPyConnection, before_ns: int) -> int:
 def _remove_above(connection: duckdb.DuckDBPyConnection, max_bytes: int) -> int:
     removed = 0
     for _ in range(MAX_STEPS):
-        used_bytes = used(connection)
-        if used_bytes <= max_bytes:
+        rows, size_bytes = _live(connection)
+        if size_bytes <= max_bytes:
             break
-        share = 1 - max_bytes / used_bytes
-        runs = _oldest(connection, time.time_ns(), _how_many(connection, share))
+        too_many = rows * (1 - max_bytes / size_bytes)
+        runs = []
+        for run_id, _, n in _oldest(connection, time.time_ns()):
+            if too_many <= 0:
+                break
+            runs.append(run_id)
+            too_many -= n
         if not runs:
             break
         _remove(connection, runs)
-        connection.execute("CHECKPOINT")
         removed += len(runs)
+    if removed:
+        connection.execute("CHECKPOINT")
     return removed
 
 
-def _how_many(connection: duckdb.DuckDBPyConnection, share: float) -> int:
-    [(runs,)] = connection.execute("SELECT count(DISTINCT run_id) FROM trace").fetchall()
-    return max(1, min(STEP, int(runs * share)))
+def _live(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Rows that are not deleted, and their share of the blocks in use.
+
+    A removed row keeps its place until its whole row group is empty or merged, so the blocks alone
+    would have the next run removed, and the next, for space that is free already.
+    """
+    live = stored = 0
+    for table in ("span", "log", "metric_point"):
+        [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+        [(in_groups,)] = connection.execute(
+            f"SELECT coalesce(sum(count), 0) FROM pragma_storage_info('{table}') "
+            "WHERE column_name = 'received_ns' AND segment_type = 'BIGINT'"
+        ).fetchall()
+        live += rows
+        stored += max(rows, in_groups)
+    return live, int(used(connection) * live / stored) if stored else 0
 
 
 def used(connection: duckdb.DuckDBPyConnection) -> int:
-    """Bytes of the file's blocks in use and of its WAL."""
+    """Bytes of the file's blocks in use."""
     [(used_bytes,)] = connection.execute(
         "SELECT used_blocks * block_size FROM pragma_database_size() "
         "WHERE database_name = current_database()"
@@ -111,9 +130,9 @@ def used(connection: duckdb.DuckDBPyConnection) -> int:
     return int(used_bytes)
 
 
-def _oldest(connection: duckdb.DuckDBPyConnection, before_ns: int, limit: int) -> list[str]:
-    rows = connection.execute(_OLDEST, [before_ns, limit]).fetchall()
-    return [run_id for run_id, _ in rows if run_id is not None]
+def _oldest(connection: duckdb.DuckDBPyConnection, before_ns: int) -> list[tuple[str, int, int]]:
+    """Of at most STEP runs that ended before: run_id, its newest row's time, its rows."""
+    return connection.execute(_OLDEST, [before_ns, STEP]).fetchall()
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, runs: list[str]) -> None:

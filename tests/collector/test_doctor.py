@@ -1,0 +1,104 @@
+"""The doctor: what is wrong is said in plain words, with the fix, and in the exit code."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner, Result
+
+from spanscore.collector.cli import app
+from spanscore.collector.config import beside, load
+from spanscore.collector.doctor import compact
+from spanscore.collector.store.database import DatabaseError
+from tests.support.running_collector import RunningCollector
+from tests.support.stored import stored
+
+DB = "s.duckdb"
+FREE = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--web", "127.0.0.1:0"]
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def examine(*flags: str, db: str = DB) -> Result:
+    return CliRunner().invoke(app, ["doctor", "--db", db, *(flags or FREE)])
+
+
+def test_a_healthy_store_is_well_and_the_exit_code_is_0(tmp_path: Path) -> None:
+    with stored(tmp_path):
+        pass
+    Path(DB).chmod(0o600)
+    result = examine()
+    assert result.exit_code == 0, result.output
+    assert "WRONG" not in result.output
+    assert "ok    schema: version" in result.output
+
+
+def test_nothing_there_yet_is_a_note_and_not_wrong() -> None:
+    result = examine()
+    assert result.exit_code == 0
+    assert "does not exist yet; `spanscore serve` makes it" in result.output
+
+
+def test_a_port_that_is_taken_is_wrong_with_the_flag_that_helps() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        result = examine("--http", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert f"http: 127.0.0.1:{port} cannot be opened" in result.output
+    assert "--http" in result.output
+
+
+def test_files_that_others_can_read_are_wrong_with_the_command_that_helps(tmp_path: Path) -> None:
+    with stored(tmp_path):
+        pass
+    Path(DB).chmod(0o644)
+    result = examine()
+    assert result.exit_code == 1
+    assert f"chmod 600 {DB}" in result.output
+
+
+def test_a_damaged_database_and_a_foreign_one_are_wrong() -> None:
+    Path("broken.duckdb").write_bytes(b"x" * 5000)
+    assert "cannot be opened" in examine(db="broken.duckdb").output
+    duckdb.connect("foreign.duckdb").close()
+    assert "not spanscore's" in examine(db="foreign.duckdb").output
+
+
+def test_a_damaged_inbox_is_wrong_and_the_text_says_what_to_do() -> None:
+    Path(f"{DB}.inbox").write_bytes(b"x" * 100_000)
+    result = examine()
+    assert result.exit_code == 1
+    assert "aside" in result.output
+
+
+def test_the_note_of_a_killed_collector_is_recognised(tmp_path: Path) -> None:
+    gone = {"pid": 2**22 - 1, "grpc": "", "http": "", "web": "", "started_at": "", "version": ""}
+    beside(Path(DB), "serve.json").write_text(json.dumps(gone))
+    assert "was left by one that was killed" in examine().output
+
+
+def test_requests_that_could_not_be_stored_are_a_note(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        store.ask("INSERT INTO rejected VALUES (1, 'open', 'traces', 1, 'bad', 'x'::BLOB)")
+    assert "1 requests could not be stored" in examine().output
+
+
+def test_a_running_collector_is_examined_through_its_health(tmp_path: Path) -> None:
+    with RunningCollector(tmp_path) as collector:
+        result = examine(db=str(collector.db))
+        assert result.exit_code == 0, result.output
+        assert "health: 0 requests wait for the loader" in result.output
+        with pytest.raises(DatabaseError, match="stop it first"):
+            compact(load(db=collector.db))
+
+
+def test_the_findings_can_be_read_by_programs() -> None:
+    result = examine("--format", "json", *FREE)
+    assert {"level", "subject", "text"} == set(json.loads(result.output)[0])
