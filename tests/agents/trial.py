@@ -12,6 +12,8 @@ from tests.support.agents import AgentRun, RealAgent, run_agent
 from tests.support.model_server import FIX_THE_BUG, Exchange, ModelServer, Script, Usage
 from tests.support.running_collector import Row, RunningCollector
 
+VIEWS = ("spans", "logs", "metric_points")
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -31,9 +33,17 @@ class Trial:
 
     def counts(self) -> dict[str, int]:
         """How many rows of each view belong to this run."""
-        views = ("spans", "logs", "metric_points")
-        counted = (f"(SELECT count(*) FROM {view} WHERE run_id = $run) AS {view}" for view in views)
+        counted = (f"(SELECT count(*) FROM {view} WHERE run_id = $run) AS {view}" for view in VIEWS)
         return self.ask(f"SELECT {', '.join(counted)}")[0]
+
+    def found(self, column: str) -> set[tuple[str, str]]:
+        """The values of a column by view, `("spans", "codex_exec")` say, among this run's rows."""
+        parts = (
+            f"SELECT '{view}' AS view, {column} AS value FROM {view} WHERE run_id = $run"
+            for view in VIEWS
+        )
+        rows = self.ask(f"SELECT DISTINCT view, value FROM ({' UNION ALL '.join(parts)})")
+        return {(row["view"], row["value"]) for row in rows}
 
     def events(self) -> list[str]:
         """The names of this run's log events, each once, without the agent's prefix."""
