@@ -13,7 +13,13 @@ from pathlib import Path
 CACHE_SETTING = "SPANSCORE_TEST_AGENTS_DIR"
 _TIMEOUT_S = 300
 _SHOWN_CHARS = 2000
-_OPTIONS = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+_OPTIONS = (
+    "--no-package-lock",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--fetch-retries=1",
+)
 
 
 class AgentInstallError(Exception):
