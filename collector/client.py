@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from collections.abc import Iterator
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 import pyarrow as pa
@@ -34,6 +35,26 @@ def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
     Raises QueryError as `run_query` would, and ClientError when the collector does not answer or
     refuses the caller. Ctrl-C closes the connection, which stops the query.
     """
+    with _connected(base_url) as connection:
+        return _ask(connection, token, sql)
+
+
+def change_pin_over_http(base_url: str, token: str, run_id: str, *, pinned: bool) -> None:
+    """Pin a run on the collector at `base_url`, or let it go. Raises ClientError."""
+    with _connected(base_url) as connection:
+        connection.request(
+            "PUT" if pinned else "DELETE",
+            f"/api/pins/{quote(run_id, safe='')}",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        response = connection.getresponse()
+        if response.status != 204:
+            raise _error(response.status, response.read())
+
+
+@contextlib.contextmanager
+def _connected(base_url: str) -> Iterator[http.client.HTTPConnection]:
+    """A connection whose faults are ClientErrors; closed at the end."""
     url = urlsplit(base_url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ClientError(f"{base_url!r} is no address of a collector; write http://HOST:PORT")
@@ -41,11 +62,10 @@ def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
     connection = kind(url.hostname, url.port, timeout=_CONNECT_S)
     with contextlib.closing(connection):
         try:
-            return _ask(connection, token, sql)
+            yield connection
         except ConnectionRefusedError as error:
-            raise NotAnsweringError(
-                f"no collector answers at {base_url}: is it running?"
-            ) from error
+            reason = f"no collector answers at {base_url}: is it running?"
+            raise NotAnsweringError(reason) from error
         except (OSError, http.client.HTTPException, pa.ArrowException) as error:
             reason = str(error) or type(error).__name__
             raise ClientError(f"the collector at {base_url} did not answer: {reason}") from error

@@ -102,8 +102,9 @@ def _database(settings: Settings, collector: running.Running | None) -> Iterator
         yield Finding("ok", "database", f"{db} ({_mb(db)}) is held by the collector")
         return
     try:
-        options = {"python_enable_replacements": "false"}
-        connection = duckdb.connect(str(db), read_only=True, config=options)
+        connection = duckdb.connect(
+            str(db), read_only=True, config={"python_enable_replacements": "false"}
+        )
     except duckdb.Error as error:
         yield Finding("wrong", "database", f"{db} cannot be opened: {error}. If another program "
                       "holds it, end that; else move it aside and restore a copy")  # fmt: skip

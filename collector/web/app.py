@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ..store.query import QueryLimits
 from .guard import add_security_headers, guard
+from .pins import add_pin_routes
 from .sql import add_sql_routes
 from .state import State, add_state_routes
 
@@ -29,5 +30,6 @@ def make_app(
     app = web.Application(middlewares=[guard(token=token, hosts=hosts)])
     app.on_response_prepare.append(add_security_headers)
     add_sql_routes(app, database, limits)
+    add_pin_routes(app, database)
     add_state_routes(app, state)
     return app

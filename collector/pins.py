@@ -1,0 +1,23 @@
+"""Pins a run so that retention leaves it alone: through the collector, or in the file itself."""
+
+from __future__ import annotations
+
+from . import running
+from .client import change_pin_over_http
+from .config import Settings
+from .keys import read_token
+from .store import retention
+from .store.database import open_database
+
+
+def set_pin(settings: Settings, run_id: str, *, pinned: bool) -> None:
+    """Pin the run, or let it go; doing so twice is no error.
+
+    Raises ClientError and DatabaseError.
+    """
+    collector = running.find(settings.db)
+    if collector:
+        change_pin_over_http(collector.web, read_token(settings.db), run_id, pinned=pinned)
+        return
+    with open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB") as connection:
+        (retention.pin if pinned else retention.unpin)(connection, run_id)
