@@ -57,6 +57,8 @@ def serve(
     """Receive OTLP, store it, answer SQL. Prints what to paste for each agent. Ctrl-C stops it."""
     from .service import Service
 
+    lines(Endpoints("", ""), agent)  # an agent that is not known is said before anything starts
+
     def announce(note: running.Running) -> None:
         endpoints = Endpoints(http=note.http, grpc=note.grpc, token=settings.token)
         typer.echo(f"spanscore {note.version} receives")

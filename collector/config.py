@@ -163,6 +163,12 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def reachable(address: str) -> str:
+    """An address to connect to: a wildcard is reached by this machine as loopback."""
+    host, port = split_address(address)
+    return {"0.0.0.0": f"127.0.0.1:{port}", "::": f"[::1]:{port}"}.get(host, address)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
     if host == "localhost":

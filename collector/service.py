@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 
 from . import running
 from .child import MAX_RESTARTS, Child, ServiceError
-from .config import Settings
+from .config import Settings, reachable
 
 STOP_S = 20.0
 WATCH_S = 0.5
@@ -61,9 +61,9 @@ class Service:
         scheme = "https" if settings.tls_cert else "http"
         note = running.Running(
             pid=os.getpid(),
-            grpc=f"{scheme}://{settings.grpc}",
-            http=f"{scheme}://{settings.http}",
-            web=f"http://{settings.web}",
+            grpc=f"{scheme}://{reachable(settings.grpc)}",
+            http=f"{scheme}://{reachable(settings.http)}",
+            web=f"http://{reachable(settings.web)}",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("spanscore"),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spanscore.collector.config import ConfigError, is_loopback, load, split_address
+from spanscore.collector.config import ConfigError, is_loopback, load, reachable, split_address
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +86,9 @@ def test_only_addresses_of_this_machine_count_as_loopback(host: str, loopback: b
 def test_an_address_is_split_into_host_and_port() -> None:
     assert split_address("127.0.0.1:4318") == ("127.0.0.1", 4318)
     assert split_address("[::1]:0") == ("::1", 0)
+
+
+def test_a_wildcard_is_reached_as_loopback() -> None:
+    assert reachable("0.0.0.0:4318") == "127.0.0.1:4318"
+    assert reachable("[::]:4318") == "[::1]:4318"
+    assert reachable("example.com:4318") == "example.com:4318"
