@@ -19,7 +19,7 @@ from .limits import Allowance, Lease, Limits, gunzip
 from .origin import ORIGINS
 from .parts import check_json, check_protobuf
 from .recognise import check_addressee, recognise
-from .records import check_records
+from .records import Records, check_records
 from .status import Kind, Refusal
 
 if TYPE_CHECKING:
@@ -129,29 +129,35 @@ class Acceptor:
 
     def _prepare(self, received: Received, body: bytes) -> _Prepared:
         signal = received.signal or recognise(body, json=received.json)
-        message = _parse(signal, body, received.json)
-        records = check_records(signal, message)
-        if records.doubtful and body:
-            check_addressee(signal, body, json=received.json)
+        message, records = _checked(signal, body, received.json)
         response = signal.response_type()
         counts = {}
         if records.rejected:
-            body = message.SerializeToString()
             counts[signal.rejected_field] = records.rejected
             partial = {signal.rejected_field: records.rejected, "error_message": records.reason}
             response = signal.response_type(partial_success=partial)
-        elif received.json:
-            body = message.SerializeToString()
         if not records.accepted:
             return _Prepared(signal, b"", counts, response)
-        if self._hashes_content and (hashed := hash_content(message)):
-            body = message.SerializeToString()
+        hashed = hash_content(message) if self._hashes_content else 0
+        if hashed:
             counts["hashed_values"] = hashed
+        if received.json or records.rejected or hashed:
+            body = message.SerializeToString()
         masked = self._masker.mask(signal, body, message)
-        counts[signal.rejected_field.replace("rejected_", "accepted_")] = records.accepted
         if masked.count:
             counts["masked_values"] = masked.count
+        counts[signal.rejected_field.replace("rejected_", "accepted_")] = records.accepted
         return _Prepared(signal, masked.body, counts, response)
+
+
+def _checked(signal: Signal, body: bytes, json: bool) -> tuple[Message, Records]:
+    message = _parse(signal, body, json)
+    records = check_records(signal, message)
+    if records.doubtful and body:
+        del message  # two of them at a time would take twice the memory
+        check_addressee(signal, body, json=json)
+        message = _parse(signal, body, json)
+    return message, records
 
 
 def _parse(signal: Signal, body: bytes, json: bool) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -51,7 +52,7 @@ class HttpDoor:
             Protocol,
             self._server,
             loop=loop,
-            refuse=self._refuse_unreadable,
+            refuse=self._refuse,
             keepalive_timeout_s=KEEPALIVE_S,
         )
         context = None if tls is None else tls.context
@@ -77,7 +78,7 @@ class HttpDoor:
             response = _answer(await self._export(request), as_json)
         except Exception as error:  # noqa: BLE001 - every error becomes a status
             response = self._refuse(refusal_of(error), as_json)
-        if response.body and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if response.body and _accepts_gzip(request):
             response.body = igzip.compress(cast("bytes", response.body))
             response.headers["Content-Encoding"] = "gzip"
         if cast("Protocol", request.protocol).is_ending:
@@ -105,7 +106,8 @@ class HttpDoor:
         limits = self._acceptor.limits
         if (request.content_length or 0) > limits.max_request_bytes:
             raise too_large(limits.max_request_bytes, "as sent")
-        cast("Protocol", request.protocol).expect(request.content)
+        connection = cast("Protocol", request.protocol)
+        connection.expect(request.content)
         body = bytearray()
         try:
             async with asyncio.timeout(limits.body_timeout_s):
@@ -119,13 +121,12 @@ class HttpDoor:
             raise too_slow(limits) from None
         except (ConnectionError, web.RequestPayloadError) as error:
             raise Refusal(Kind.UNDECODABLE, f"the body did not arrive whole: {error}") from error
+        if connection.was_cut:
+            raise Refusal(Kind.UNDECODABLE, "the body did not arrive whole")
         return bytes(body)
 
-    def _refuse_unreadable(self, reason: str) -> web.Response:
-        """Answer what is no HTTP request; the encoding of its sender cannot be known."""
-        return self._refuse(Refusal(Kind.UNDECODABLE, reason), as_json=True)
-
-    def _refuse(self, refusal: Refusal, as_json: bool) -> web.Response:
+    def _refuse(self, refusal: Refusal, as_json: bool = True) -> web.Response:
+        """The answer to a refused request; in JSON if its encoding cannot be known."""
         self._acceptor.refused(refusal)
         response = _answer(refusal.status(), as_json, refusal.kind.http_status)
         response.headers.update(refusal.headers())
@@ -184,6 +185,11 @@ def _is_gzipped(request: web.BaseRequest) -> bool:
     if encoding not in ("", "identity", "gzip"):
         raise Refusal(Kind.UNSUPPORTED_TYPE, f"Content-Encoding is {encoding}; it must be gzip")
     return encoding == "gzip"
+
+
+def _accepts_gzip(request: web.BaseRequest) -> bool:
+    codings = request.headers.get("Accept-Encoding", "").replace(" ", "").lower().split(",")
+    return any(re.fullmatch(r"gzip(;q=(1.*|0\.0*[1-9].*))?", coding) for coding in codings)
 
 
 async def _continue(request: web.BaseRequest) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
 
 from aiohttp import StreamReader, web
 
+from .status import Kind, Refusal, refusal_of
+
 # A refused sender may be sending still: so long it is listened to, that it sees the answer.
 _LINGER_S = 2.0
-_Refuse = Callable[[str], web.Response]
+_Refuse = Callable[[Refusal], web.Response]
 
 
 class Protocol(web.RequestHandler):
     """Reads requests from one connection and hands them to the server's handler."""
 
-    __slots__ = ("_body", "_finishing", "_half_closed", "_refuse")
+    __slots__ = ("_body", "_finishing", "_half_closed", "_refuse", "was_cut")
 
     def __init__(
         self,
@@ -25,7 +29,7 @@ class Protocol(web.RequestHandler):
         refuse: _Refuse,
         keepalive_timeout_s: float,
     ) -> None:
-        """`refuse` makes the answer to bytes that are no HTTP request, given the reason."""
+        """`refuse` makes the answer to what the handler never sees."""
         super().__init__(
             server,
             loop=loop,
@@ -37,6 +41,7 @@ class Protocol(web.RequestHandler):
         self._body: StreamReader | None = None
         self._half_closed = False
         self._finishing = False
+        self.was_cut = False  # the body ended with the connection, not where it should
 
     @property
     def is_ending(self) -> bool:
@@ -50,7 +55,7 @@ class Protocol(web.RequestHandler):
             self.force_close()
 
     def expect(self, body: StreamReader) -> None:
-        """Say which body is being read, so that it ends with the connection's sending half."""
+        """Say which body is being read, so that it ends when the client stops sending."""
         self._body = body
         if self._half_closed:
             self._end_body()
@@ -70,11 +75,19 @@ class Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what the handler never sees; the connection ends with it."""
-        reason = (message or "").partition("\n")[0]
-        response = self._refuse(f"this is no HTTP/1.1 request: {reason}")
+        """Answer what is no HTTP, or what failed outside of the handler; the connection ends."""
+        if status == HTTPStatus.BAD_REQUEST:
+            reason = (message or "").partition("\n")[0]
+            refusal = Refusal(Kind.UNDECODABLE, f"this is no HTTP/1.1 request: {reason}")
+        else:
+            refusal = refusal_of(exc if isinstance(exc, Exception) else RuntimeError(message))
+        response = self._refuse(refusal)
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What fails outside of the handler is the peer's doing, and no news for a log."""
+        self.logger.debug(*args, **kw)
 
     def _is_idle(self) -> bool:
         # As in the base class, an open waiter means that no request has come.
@@ -82,4 +95,5 @@ class Protocol(web.RequestHandler):
 
     def _end_body(self) -> None:
         if self._body is not None and not self._body.is_eof():
-            self._body.set_exception(ConnectionResetError("the connection ended before the body"))
+            self.was_cut = True
+            self._body.feed_eof()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from spanscore.collector.config import is_loopback, split_address
 from spanscore.collector.inbox import DEFAULT_MAX_BYTES
@@ -34,7 +35,7 @@ class ReceiverOptions:
     inbox_max_bytes: int = DEFAULT_MAX_BYTES
     secrets: tuple[str, ...] = field(default=(), repr=False)
     mask_patterns: bool = True
-    content: str = "full"
+    content: Literal["full", "hash"] = "full"
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ def recognise(body: bytes, *, json: bool) -> Signal:
     11, and only a metric has points with a fixed64 in field 3. A parser skips a field whose wire
     type is not its own, so what it finds there tells them apart. JSON names its signal.
     """
-    fitting = _fitting(body, json)
+    fitting = _fitting(Signal, body, json)
     if len(fitting) != 1:
         paths = ", ".join(signal.path for signal in Signal)
         raise Refusal(
@@ -36,14 +37,14 @@ def check_addressee(signal: Signal, body: bytes, *, json: bool) -> None:
 
     Its parser would skip all that it does not know, and what it skips would be lost.
     """
-    fitting = _fitting(body, json)
-    if fitting and signal not in fitting:
-        names = " and ".join(other.path for other in fitting)
+    others = _fitting([other for other in Signal if other is not signal], body, json)
+    if others and not _fitting([signal], body, json):
+        names = " and ".join(other.path for other in others)
         raise Refusal(Kind.UNDECODABLE, f"this body belongs to {names}, not to {signal.path}")
 
 
-def _fitting(body: bytes, json: bool) -> list[Signal]:
-    return [s for s in Signal if (_is_named(s, body) if json else _fits(s, body))]
+def _fitting(signals: Iterable[Signal], body: bytes, json: bool) -> list[Signal]:
+    return [s for s in signals if (_is_named(s, body) if json else _fits(s, body))]
 
 
 def _is_named(signal: Signal, body: bytes) -> bool:
@@ -60,20 +61,19 @@ def _fits(signal: Signal, body: bytes) -> bool:
         request = signal.request_type.FromString(body)
     except DecodeError:
         return False
-    records = _RECORDS[signal](request)
-    return bool(records) and all(_IS_RECORD[signal](record) for record in records)
+    return any(map(_IS_RECORD[signal], _RECORDS[signal](request)))
 
 
-def _spans(request: Any) -> list[Any]:
-    return [s for rs in request.resource_spans for ss in rs.scope_spans for s in ss.spans]
+def _spans(request: Any) -> Iterator[Any]:
+    return (s for rs in request.resource_spans for ss in rs.scope_spans for s in ss.spans)
 
 
-def _log_records(request: Any) -> list[Any]:
-    return [r for rl in request.resource_logs for sl in rl.scope_logs for r in sl.log_records]
+def _log_records(request: Any) -> Iterator[Any]:
+    return (r for rl in request.resource_logs for sl in rl.scope_logs for r in sl.log_records)
 
 
-def _metrics(request: Any) -> list[Any]:
-    return [m for rm in request.resource_metrics for sm in rm.scope_metrics for m in sm.metrics]
+def _metrics(request: Any) -> Iterator[Any]:
+    return (m for rm in request.resource_metrics for sm in rm.scope_metrics for m in sm.metrics)
 
 
 def _is_span(span: Any) -> bool:
@@ -89,8 +89,7 @@ def _is_metric(metric: Any) -> bool:
     data = metric.WhichOneof("data")
     if not metric.name or data is None:
         return False
-    points = getattr(metric, data).data_points
-    return bool(points) and all(point.time_unix_nano for point in points)
+    return any(point.time_unix_nano for point in getattr(metric, data).data_points)
 
 
 _RECORDS = {Signal.TRACES: _spans, Signal.LOGS: _log_records, Signal.METRICS: _metrics}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spanscore.collector.signals import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from google.protobuf.message import Message
 
@@ -42,36 +42,37 @@ def check_records(signal: Signal, request: Message) -> Records:
 
 
 def _check_spans(request: Any) -> Records:
-    total = rejected = 0
+    total = accepted = 0
     example = ""
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             spans = scope_spans.spans
             total += len(spans)
-            bad = _bad_spans(spans)
-            if bad:
-                rejected += len(bad)
-                example = example or _describe(bad[0])
+            bad = next(_bad_spans(spans), None)
+            if bad is not None:
+                example = example or _describe(bad)
                 _keep_good(spans)
-    if not rejected:
+            accepted += len(spans)
+    if accepted == total:
         return Records(total, doubtful=not total)
+    rejected = total - accepted
     reason = (
         f"{rejected} of {total} spans were rejected, the others are stored: a trace_id must be 16 "
         f"bytes and a span_id 8, neither all zero. The first one: {example}"
     )
-    return Records(total - rejected, rejected, reason, doubtful=total == rejected)
+    return Records(accepted, rejected, reason, doubtful=not accepted)
 
 
-def _bad_spans(spans: Iterable[Any]) -> list[Any]:
+def _bad_spans(spans: Iterable[Any]) -> Iterator[Any]:
     # The one loop over all spans at the door; each attribute is read once.
-    return [
+    return (
         span
         for span in spans
         if len(trace_id := span.trace_id) != 16
         or len(span_id := span.span_id) != 8
         or trace_id == _NO_TRACE
         or span_id == _NO_SPAN
-    ]
+    )
 
 
 def _describe(span: Any) -> str:
@@ -80,7 +81,7 @@ def _describe(span: Any) -> str:
 
 
 def _keep_good(spans: Any) -> None:
-    good = [span for span in spans if not _bad_spans((span,))]
+    good = [span for span in spans if next(_bad_spans((span,)), None) is None]
     del spans[:]
     spans.extend(good)
 

@@ -43,7 +43,10 @@ async def serve(options: ReceiverOptions) -> Receiver:
 
 
 def make_acceptor(options: ReceiverOptions, commits: GroupCommit) -> Acceptor:
-    """The way into the inbox that every door shares."""
+    """What validates and masks as `options` say, for the doors and for imports.
+
+    Raises ValueError for a secret that is too short to be masked.
+    """
     return Acceptor(
         commits,
         Masker(options.secrets, options.mask_patterns),

@@ -18,6 +18,7 @@ from spanscore.collector.inbox import InboxBusy, InboxError
 
 log = logging.getLogger(__name__)
 
+_MAX_MESSAGE_CHARACTERS = 1000
 _RETRY_SOON_S = 1
 _RETRY_LATER_S = 15
 
@@ -57,7 +58,9 @@ class Refusal(Exception):
     """
 
     def __init__(self, kind: Kind, message: str, *, retry_after_s: int = _RETRY_SOON_S) -> None:
-        super().__init__(message)
+        # A sender's own words in it may be long, and need not be Unicode.
+        text = message[:_MAX_MESSAGE_CHARACTERS].encode(errors="backslashreplace").decode()
+        super().__init__(text)
         self.kind = kind
         self.retry_after_s = retry_after_s if kind is Kind.UNAVAILABLE else None
 

@@ -18,8 +18,9 @@ import grpc
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from spanscore.collector.child import Started
 from spanscore.collector.inbox import Inbox, Request
-from spanscore.collector.receiver.main import Started, run
+from spanscore.collector.receiver.main import run
 from spanscore.collector.receiver.options import ReceiverOptions
 from spanscore.collector.receiver.server import Receiver, serve
 from spanscore.collector.signals import Signal
@@ -119,6 +120,11 @@ class Doors:
             entries = inbox.read("stored", after=0, max_requests=10_000, max_bytes=1 << 40)
             inbox.forget("stored")
         return [entry.request for entry in entries]
+
+    def counters(self) -> dict[str, int]:
+        """The counters of the inbox; of a running receiver, up to about a second ago."""
+        with Inbox(self.options.inbox) as inbox:
+            return inbox.counters()
 
     def messages(self) -> list[Any]:
         """What the inbox holds, parsed."""

@@ -149,6 +149,25 @@ async def test_an_answer_is_gzip_for_those_who_accept_it(doors: Doors) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [
+        ("gzip", True),
+        ("br, GZIP ; q=0.5", True),
+        ("gzip;q=1.0", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0.000", False),
+        ("identity", False),
+        ("x-gzip-like", False),
+    ],
+)
+async def test_an_answer_is_plain_for_those_who_do_not_accept_gzip(
+    doors: Doors, accepted: str, is_packed: bool
+) -> None:
+    answer = await doors.post("/v1/traces", b"\xff", Accept_Encoding=accepted)
+    assert ("Content-Encoding" in answer.headers) == is_packed
+
+
 async def test_a_chunked_body_needs_no_length(doors: Doors) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(TRACES), 7):

@@ -110,6 +110,18 @@ async def test_what_is_no_http_gets_a_status_too(doors: Doors, sent: bytes) -> N
     assert await _still_serves(doors)
 
 
+@pytest.mark.parametrize("header", [b"Content-Type", b"Content-Encoding", b"Authorization"])
+async def test_header_bytes_that_are_no_text_are_refused_like_any_wrong_value(
+    doors: Doors, header: bytes
+) -> None:
+    head = HEAD.replace(
+        b"Content-Type: ", header + b": Bearer \xff\xfe\r\nConnection: close\r\nX: "
+    )
+    received = await talk_http(doors, head + b"\r\n" + BODY)
+    assert received.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 415 "))
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["message"]
+
+
 async def test_a_broken_chunk_is_400_and_stores_nothing(doors: Doors) -> None:
     received = await talk_http(doors, CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n")
     assert received.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))

@@ -46,3 +46,9 @@ def test_a_fault_of_ours_is_retryable_logged_and_not_shown(
 def test_a_refusal_passes_unchanged() -> None:
     refusal = Refusal(Kind.TOO_LARGE, "reason")
     assert refusal_of(refusal) is refusal
+
+
+def test_a_senders_own_words_are_cut_and_made_printable() -> None:
+    refusal = Refusal(Kind.UNSUPPORTED_TYPE, "Content-Type is \udcff" + "x" * 10_000)
+    assert refusal.status().message.startswith("Content-Type is \\udcffxxx")
+    assert len(str(refusal)) < 1100
