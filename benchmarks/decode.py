@@ -15,7 +15,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from spanscore.collector.decode import decode
+from spanscore.collector.decode.batch import decode
 from spanscore.collector.decode.wire import parse
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal

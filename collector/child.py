@@ -25,6 +25,17 @@ class ServiceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """What the receiver sends when both doors are open: their ports.
+
+    Defined here, so that the service which unpickles it needs none of the receiver's libraries.
+    """
+
+    grpc_port: int
+    http_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotStarted:
     """What a process that cannot start sends in place of its ports; `message` says what to do."""
 

@@ -12,7 +12,7 @@ import duckdb
 import grpc
 from aiohttp import web
 
-from spanscore.collector.decode import decode
+from spanscore.collector.decode.batch import decode
 from spanscore.collector.inbox import Inbox, Request
 from spanscore.collector.signals import Signal
 from spanscore.collector.store.database import open_database

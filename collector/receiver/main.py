@@ -7,10 +7,9 @@ import multiprocessing
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spanscore.collector.child import NotStarted
+from spanscore.collector.child import NotStarted, Started
 from spanscore.collector.inbox import InboxError
 
 from .server import AddressError, serve
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 DRAIN_S = 4
 _PARENT_POLL_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Both doors are open, at these ports."""
-
-    grpc_port: int
-    http_port: int
 
 
 def run(options: ReceiverOptions, report: Connection) -> None:

@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..decode import Batch, DecodeError, decode
+from ..decode.batch import Batch, decode
+from ..decode.errors import DecodeError
 from ..inbox import Entry, Inbox
 from ..signals import Signal
 from . import conversations, duplicates, traces

@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 from google.protobuf.message import Message
 
-from spanscore.collector.decode import Batch, decode, write_back
+from spanscore.collector.decode.batch import Batch, decode
+from spanscore.collector.decode.write_back import write_back
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 from spanscore.collector.store.database import Schema

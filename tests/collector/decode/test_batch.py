@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from spanscore.collector.decode import SCHEMAS, DecodeError, decode
+from spanscore.collector.decode.batch import SCHEMAS, decode
+from spanscore.collector.decode.errors import DecodeError
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spanscore.collector.decode import SCHEMAS
+from spanscore.collector.decode.batch import SCHEMAS
 from spanscore.collector.decode.identity import RESOURCE, SCOPE
 from spanscore.collector.decode.typed_columns import typed_columns
 

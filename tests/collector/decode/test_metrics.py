@@ -16,7 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from spanscore.collector.decode import SCHEMAS
+from spanscore.collector.decode.batch import SCHEMAS
 from spanscore.collector.signals import Signal
 
 from .tables import Row, decode_messages
