@@ -50,7 +50,7 @@ def children(pid: int) -> dict[str, int]:
         held = {
             os.readlink(link)
             for link in Path(f"/proc/{line}/fd").iterdir()
-            if link.is_symlink() and link.exists() or link.is_symlink()
+            if (link.is_symlink() and link.exists()) or link.is_symlink()
         }
         if any(name.endswith(".duckdb") for name in held):
             found["store"] = int(line)
