@@ -14,12 +14,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from spanscore.collector.inbox import InboxBusy, InboxError
+from spanscore.collector.inbox import InboxBusy, InboxError, InboxFull
 
 log = logging.getLogger(__name__)
 
 _MAX_MESSAGE_CHARACTERS = 1000
-_RETRY_SOON_S = 1
+_RETRY_SOON_S = 2
 _RETRY_LATER_S = 15
 
 
@@ -92,7 +92,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         # Its traceback would hold the request for as long as the caller holds the refusal.
         return error.with_traceback(None)
-    if isinstance(error, InboxBusy):
+    if isinstance(error, InboxBusy | InboxFull):
         return Refusal(Kind.UNAVAILABLE, str(error))
     if isinstance(error, InboxError):
         return Refusal(Kind.UNAVAILABLE, str(error), retry_after_s=_RETRY_LATER_S)

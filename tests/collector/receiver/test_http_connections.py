@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spanscore.collector.receiver import http
 from spanscore.collector.signals import Signal
 from tests.support.doors import BODIES, PROTOBUF, Doors, open_doors, talk_http
 
@@ -74,6 +75,15 @@ async def test_a_body_that_does_not_arrive_in_time_is_503(tmp_path: Path) -> Non
         assert b"within 0.2 s" in received
         assert b"Retry-After: " in received
         assert await _still_serves(doors)
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD])
+async def test_a_connection_without_a_whole_request_is_closed_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(http, "KEEPALIVE_S", 0.2)
+    async with open_doors(tmp_path) as doors:
+        assert await talk_http(doors, sent) == b""
 
 
 async def test_slow_connections_do_not_hold_up_others(doors: Doors) -> None:
