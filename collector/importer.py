@@ -147,7 +147,9 @@ class _Door:
         for _ in range(ROOM_TRIES):
             try:
                 return await attempt()
-            except (InboxFull, InboxBusy):
+            except (InboxFull, InboxBusy, Refusal) as error:
+                if isinstance(error, Refusal) and error.retry_after_s is None:
+                    raise
                 async with self._making_room:
                     await asyncio.to_thread(self._make_room)
                 await asyncio.sleep(ROOM_WAIT_S)

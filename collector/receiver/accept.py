@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # What takes longer than some 5 ms leaves the event loop, so that other answers do not wait.
 _LONG_PROTOBUF_BYTES = 2 * 1024 * 1024
 _LONG_JSON_BYTES = 128 * 1024
+MAX_RECORDS = 1_000_000
+"""An empty record has two bytes on the wire and some 400 as a row; 64 MiB of ordinary spans are
+100,000."""
 
 
 class Committer(Protocol):

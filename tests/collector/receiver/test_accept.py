@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from spanscore.collector.inbox import InboxFull, Request
-from spanscore.collector.receiver.accept import Acceptor, Received
+from spanscore.collector.receiver.accept import MAX_RECORDS, Acceptor, Received
 from spanscore.collector.receiver.limits import Lease, Limits
 from spanscore.collector.receiver.masking import Masker
 from spanscore.collector.receiver.origin import Origins
@@ -109,6 +110,16 @@ async def test_others_are_answered_while_a_long_request_is_parsed(
     await _accept(acceptor, Received(Signal.TRACES, "agent", BODIES[Signal.TRACES]))
     await parsing
     assert [request.signal for request in committer.requests] == [Signal.TRACES, Signal.LOGS]
+
+
+async def test_a_request_of_more_records_than_a_transaction_could_hold_is_too_large(
+    acceptor: Acceptor, committer: RememberingCommitter
+) -> None:
+    too_many = logs_request(*[LogRecord()] * (MAX_RECORDS + 1)).body
+    with pytest.raises(Refusal, match="send smaller batches") as refused:
+        await _accept(acceptor, Received(Signal.LOGS, "open", too_many))
+    assert refused.value.kind is Kind.TOO_LARGE
+    assert committer.requests == []
 
 
 async def test_a_long_request_has_the_same_errors(acceptor: Acceptor) -> None:
