@@ -156,6 +156,12 @@ class Acceptor:
 def _checked(signal: Signal, body: bytes, json: bool) -> tuple[Message, Records]:
     message = _parse(signal, body, json)
     records = check_records(signal, message)
+    if records.accepted > MAX_RECORDS:
+        raise Refusal(
+            Kind.TOO_LARGE,
+            f"the request has {records.accepted:,} records, of {MAX_RECORDS:,} allowed: "
+            "send smaller batches",
+        )
     if records.doubtful and body:
         del message  # two of them at a time would take twice the memory
         check_addressee(signal, body, json=json)
