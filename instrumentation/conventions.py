@@ -87,6 +87,7 @@ class CallError(StrEnum):
     TIMEOUT = "timeout"
     NAME_RESOLUTION = "name_resolution_failed"
     STREAM_ERROR = "stream_error"
+    CLIENT_GONE = "client_disconnected"
 
 
 # On the resource of every span, log and metric of a run, the agent's own too.
@@ -105,6 +106,7 @@ AGENT_NAME = "gen_ai.agent.name"
 AGENT_VERSION = "gen_ai.agent.version"
 REQUEST_MODEL = "gen_ai.request.model"
 MODEL_BUILD_ID = "spanscore.model.build_id"
+CONTEXT_WINDOW = "spanscore.model.context_window"
 TASK_ID = "spanscore.task.id"
 TASK_VERSION = "spanscore.task.version"
 TASK_FAMILY = "spanscore.task.family"
