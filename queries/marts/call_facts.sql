@@ -1,0 +1,172 @@
+-- What a run's calls to models came to: how many, which tokens are known, and how the last ones ended.
+-- What ended them: the failed main attempts after the last answer, of these the most frequent kind that
+-- is known, of a tie the last; without any, the finish of the last answer.
+-- Grain: a run with at least one row in `model_calls`.
+-- run_id: VARCHAR: the run
+-- attempts: BIGINT: HTTP attempts
+-- calls: BIGINT: calls, each with all its attempts
+-- answered: BIGINT: attempts that were answered
+-- calls_without_usage: BIGINT: answered ones without input or output tokens
+-- known_input_tokens: BIGINT: sum over the attempts that have the figure
+-- known_output_tokens: BIGINT: sum over the attempts that have the figure
+-- known_cost_usd: DOUBLE: sum over the attempts that have a price
+-- calls_without_cost: BIGINT: answered ones without a price
+-- first_byte_ns: BIGINT: time before a first byte, summed over the attempts where it is known
+-- call_class: VARCHAR: the failure class that the end of the calls proves; NULL if none
+-- failed_kind: VARCHAR: the kind of the failed attempts at the end; NULL if there are none
+-- failed_attempts: BIGINT: how many of them are of this kind
+-- trailing_attempts: BIGINT: how many they are in all
+-- finish_reason: VARCHAR: how the last answer ended, if no main attempt came after it
+-- finish_tokens: BIGINT: its tokens, in and out
+-- end_attribute: VARCHAR: the attribute that tells how the calls ended
+-- end_value: VARCHAR: its value
+-- end_trace_id: VARCHAR: the trace of the attempt that tells it
+-- end_span_id: VARCHAR: its span
+-- end_source: VARCHAR: who told of it: `proxy`, `span`, `log`
+WITH attempts AS (
+    SELECT
+        k.*,
+        k.kind IS NULL AS is_answered,
+        k.kind IS NULL AND k.is_main AS is_main_answered
+    FROM call_kinds AS k
+),
+
+totals AS (
+    SELECT
+        run_id,
+        count(*) AS attempts,
+        count(CASE WHEN attempt = 1 THEN 1 END) AS calls,
+        count(CASE WHEN is_answered THEN 1 END) AS answered,
+        count(CASE WHEN is_main_answered THEN 1 END) AS main_answered,
+        count(
+            CASE WHEN is_answered AND (input_tokens IS NULL OR output_tokens IS NULL) THEN 1 END
+        ) AS calls_without_usage,
+        CAST(sum(input_tokens) AS BIGINT) AS known_input_tokens,
+        CAST(sum(output_tokens) AS BIGINT) AS known_output_tokens,
+        sum(cost_usd) AS known_cost_usd,
+        count(CASE WHEN is_answered AND cost_usd IS NULL THEN 1 END) AS calls_without_cost,
+        sum(CASE WHEN is_answered THEN first_token_ms ELSE coalesce(first_token_ms, latency_ms) END)
+            AS first_byte_ms,
+        min(CASE WHEN is_main THEN start_ns END) AS first_ns,
+        max(CASE WHEN is_main THEN start_ns END) AS last_ns,
+        max(CASE WHEN is_main_answered THEN start_ns END) AS answered_ns
+    FROM attempts
+    GROUP BY run_id
+),
+
+finishes AS (
+    SELECT
+        m.run_id,
+        m.finish_reason,
+        m.input_tokens + m.output_tokens AS finish_tokens,
+        m.trace_id,
+        m.span_id,
+        m.source,
+        row_number() OVER (PARTITION BY m.run_id ORDER BY m.span_id DESC) AS place
+    FROM attempts AS m
+    JOIN totals AS t
+        ON t.run_id = m.run_id AND t.answered_ns = m.start_ns AND t.last_ns = m.start_ns
+    WHERE m.is_main_answered
+),
+
+failed AS (
+    SELECT
+        f.*,
+        f.start_ns > coalesce(t.answered_ns, -1) AS is_trailing,
+        f.start_ns = t.first_ns AS is_first
+    FROM attempts AS f
+    JOIN totals AS t ON t.run_id = f.run_id
+    WHERE f.is_main AND f.kind IS NOT NULL
+),
+
+kinds AS (
+    SELECT
+        run_id,
+        kind,
+        count(*) AS failed_attempts,
+        max(start_ns) AS last_ns
+    FROM failed
+    WHERE is_trailing
+    GROUP BY run_id, kind
+),
+
+ranked AS (
+    SELECT
+        k.*,
+        sum(k.failed_attempts) OVER (PARTITION BY k.run_id) AS trailing_attempts,
+        row_number() OVER (
+            PARTITION BY k.run_id
+            ORDER BY k.kind = 'other', k.failed_attempts DESC, k.last_ns DESC, k.kind
+        ) AS place
+    FROM kinds AS k
+),
+
+proofs AS (
+    SELECT
+        f.*,
+        row_number() OVER (PARTITION BY f.run_id ORDER BY f.start_ns DESC, f.span_id) AS place
+    FROM failed AS f
+    JOIN ranked AS k ON k.run_id = f.run_id AND k.kind = f.kind AND k.place = 1
+    WHERE f.is_trailing
+),
+
+firsts AS (
+    SELECT
+        run_id,
+        min(kind) AS kind
+    FROM failed
+    WHERE is_first
+    GROUP BY run_id
+)
+
+SELECT
+    t.run_id,
+    t.attempts,
+    t.calls,
+    t.answered,
+    t.calls_without_usage,
+    t.known_input_tokens,
+    t.known_output_tokens,
+    t.known_cost_usd,
+    t.calls_without_cost,
+    CAST(t.first_byte_ms * 1000000 AS BIGINT) AS first_byte_ns,
+    CASE
+        WHEN k.kind = 'context' OR e.finish_reason = 'model_context_window_exceeded'
+            THEN 'context_overflow'
+        WHEN k.kind = 'content'
+            OR lower(e.finish_reason) IN (
+                'content_filter', 'content-filter', 'safety', 'prohibited_content', 'blocklist'
+            )
+            THEN 'content_filtered'
+        WHEN k.kind = 'quota' THEN 'provider_quota'
+        WHEN k.kind = 'rate' THEN 'provider_rate_limited'
+        WHEN k.kind = 'auth' THEN 'provider_auth'
+        WHEN k.kind = 'model_not_found' THEN 'provider_model_not_found'
+        WHEN k.kind = 'server' THEN 'provider_error'
+        WHEN k.kind = 'unreachable' THEN 'provider_unreachable'
+        WHEN k.kind = 'bad_request' AND b.kind = 'bad_request' AND t.main_answered = 0
+            THEN 'model_incompatible'
+    END AS call_class,
+    k.kind AS failed_kind,
+    k.failed_attempts,
+    CAST(k.trailing_attempts AS BIGINT) AS trailing_attempts,
+    e.finish_reason,
+    e.finish_tokens,
+    CASE
+        WHEN k.kind IS NULL THEN 'gen_ai.response.finish_reasons'
+        WHEN p.by_code THEN 'error.type'
+        ELSE 'http.response.status_code'
+    END AS end_attribute,
+    CASE
+        WHEN k.kind IS NULL THEN e.finish_reason
+        WHEN p.by_code OR p.http_status IS NULL THEN p.error_type
+        ELSE CAST(p.http_status AS VARCHAR)
+    END AS end_value,
+    CASE WHEN k.kind IS NULL THEN e.trace_id ELSE p.trace_id END AS end_trace_id,
+    CASE WHEN k.kind IS NULL THEN e.span_id ELSE p.span_id END AS end_span_id,
+    CASE WHEN k.kind IS NULL THEN e.source ELSE p.source END AS end_source
+FROM totals AS t
+LEFT JOIN finishes AS e ON e.run_id = t.run_id AND e.place = 1
+LEFT JOIN ranked AS k ON k.run_id = t.run_id AND k.place = 1
+LEFT JOIN proofs AS p ON p.run_id = t.run_id AND p.place = 1
+LEFT JOIN firsts AS b ON b.run_id = t.run_id
