@@ -5,70 +5,64 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+MERGE_ABOVE = 10_000
+"""Rows in `conversation` from which on those of one session are made one."""
+
+_MERGE = (
+    """CREATE OR REPLACE TEMP TABLE merged AS
+       SELECT service_name, run_id, min(start_ns) AS start_ns, max(end_ns) AS end_ns
+       FROM conversation GROUP BY service_name, run_id""",
+    "DELETE FROM conversation",
+    "INSERT INTO conversation SELECT * FROM merged",
+    "DROP TABLE merged",
+)
+
+
+# Rows are added and never changed: an update would cost more than all else in a small batch.
 _OF_TRACES = """
-SELECT
-    t.service_name, t.run_id, least(a.start_ns, t.start_ns) AS start_ns,
-    greatest(a.end_ns, t.end_ns) AS end_ns
-FROM arrived AS a JOIN trace AS t USING (trace_id)
-WHERE t.run_id_source = 'session' AND t.service_name IS NOT NULL AND a.start_ns > 0
-"""
-
-_OF_LOGS = """
-SELECT
-    r.service_name,
-    coalesce(
-        i.attribute_session_id, i.conversation_id, i.gen_ai_conversation_id, r.session_id
-    ) AS run_id,
-    coalesce(nullif(i.time_ns, 0), nullif(i.observed_ns, 0)) AS start_ns,
-    coalesce(nullif(i.time_ns, 0), nullif(i.observed_ns, 0)) AS end_ns
-FROM arrived AS i JOIN resource AS r USING (resource_id)
-WHERE r.run_id IS NULL AND i.spanscore_run_id IS NULL
-"""
-
-_GROUPED = """
-SELECT service_name, run_id, min(start_ns) AS start_ns, max(end_ns) AS end_ns
-FROM ({rows})
-WHERE service_name IS NOT NULL AND run_id IS NOT NULL AND start_ns > 0
-GROUP BY service_name, run_id
-"""
-
-_UPDATE = """
-UPDATE conversation SET
-    start_ns = least(conversation.start_ns, n.start_ns),
-    end_ns = greatest(conversation.end_ns, n.end_ns)
-FROM grown AS n
-WHERE conversation.service_name = n.service_name AND conversation.run_id = n.run_id
-    AND (n.start_ns < conversation.start_ns OR n.end_ns > conversation.end_ns)
-"""
-
-_INSERT = """
 INSERT INTO conversation
-SELECT service_name, run_id, start_ns, end_ns
-FROM grown ANTI JOIN conversation USING (service_name, run_id)
+SELECT
+    t.service_name, t.run_id, min(least(a.first_ns, t.start_ns)), max(greatest(a.last_ns, t.end_ns))
+FROM sessions AS a JOIN trace AS t USING (trace_id)
+WHERE t.run_id_source = 'session' AND t.service_name IS NOT NULL AND a.first_ns > 0
+GROUP BY t.service_name, t.run_id
 """
 
-
-def grow_by_traces(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> None:
-    """Let the sessions of these traces (rows of `traces.arrived`, remembered already) grow."""
-    _grow(connection, arrived, _OF_TRACES)
+_OF_SESSIONS = "INSERT INTO conversation SELECT * FROM sessions"
 
 
-def grow_by_logs(connection: duckdb.DuckDBPyConnection, logs: pa.Table) -> None:
-    """Let the sessions that decoded log records name grow; their resources are stored already."""
-    _grow(connection, logs, _OF_LOGS)
+def of_traces(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> None:
+    """Add what arrived of the sessions of these traces (`arrivals.by_trace`, remembered)."""
+    _add(connection, arrived, _OF_TRACES)
 
 
-def _grow(connection: duckdb.DuckDBPyConnection, rows: pa.Table, select: str) -> None:
-    connection.register("arrived", rows)
-    try:
-        grown = connection.sql(_GROUPED.format(rows=select)).to_arrow_table()
-    finally:
-        connection.unregister("arrived")
-    if not grown.num_rows:
+def of_sessions(connection: duckdb.DuckDBPyConnection, sessions: pa.Table) -> None:
+    """Add what arrived of sessions without a trace (`arrivals.by_session`)."""
+    _add(connection, sessions, _OF_SESSIONS)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, rows: pa.Table, statement: str) -> None:
+    if not rows.num_rows:
         return
-    connection.register("grown", grown)
+    connection.register("sessions", rows)
     try:
-        connection.execute(_UPDATE)
-        connection.execute(_INSERT)
+        connection.execute(statement)
     finally:
-        connection.unregister("grown")
+        connection.unregister("sessions")
+
+
+def merge(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the rows of one session one, if there are many; changes no answer."""
+    [(rows, sessions)] = connection.execute(
+        "SELECT count(*), count(DISTINCT (service_name, run_id)) FROM conversation"
+    ).fetchall()
+    if rows < MERGE_ABOVE or rows < 2 * sessions:
+        return
+    connection.execute("BEGIN")
+    try:
+        for statement in _MERGE:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -11,9 +11,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-WINDOW_NS = 600 * 10**9
-"""Search windows are rounded outward to ten minutes, so that a live trace seldom widens its own."""
-
 MAX_WINDOWS = 8
 """How many separate stretches of time one batch is looked up in; nearer ones are merged."""
 
@@ -41,7 +38,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class Split:
     """`spans`: the rows to store; `duplicates`: how many were left out because they are known."""
 
     spans: pa.Table
@@ -49,9 +46,7 @@ class Arrivals:
     conflicts: list[Conflict]
 
 
-def split(
-    connection: duckdb.DuckDBPyConnection, spans: pa.Table, known_windows: pa.Table
-) -> Arrivals:
+def split(connection: duckdb.DuckDBPyConnection, spans: pa.Table, known_windows: pa.Table) -> Split:
     """Split decoded spans into those to store and those that are known.
 
     A span is known by (origin, trace_id, span_id). Known with the same start and end it is a
@@ -62,13 +57,13 @@ def split(
     """
     suspects = _suspects(connection, spans, known_windows)
     if suspects is None:
-        return Arrivals(spans, 0, [])
+        return Split(spans, 0, [])
     keep = [True] * spans.num_rows
     conflicts: list[Conflict] = []
     for row, span in _rows(spans, suspects.rows):
         keep[row] = _judge(span, suspects.known, conflicts)
     kept = spans.filter(pa.array(keep))
-    return Arrivals(kept, spans.num_rows - kept.num_rows, conflicts)
+    return Split(kept, spans.num_rows - kept.num_rows, conflicts)
 
 
 @dataclass(frozen=True, slots=True)

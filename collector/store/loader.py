@@ -16,7 +16,7 @@ from ..decode.batch import Batch, decode
 from ..decode.errors import DecodeError
 from ..inbox import Entry, Inbox
 from ..signals import Signal
-from . import conversations, duplicates, traces
+from . import arrivals, conversations, duplicates, traces
 from .resources import Known
 
 READER = "loader"
@@ -204,35 +204,25 @@ class Loader:
         self._resources.insert(self._connection, batch.resources)
         self._scopes.insert(self._connection, batch.scopes)
         records = batch.records
+        if signal is not Signal.METRICS:
+            rows = arrivals.identified(records, batch.resources)
+            arrived = arrivals.by_trace(rows)
+            known = traces.remember(self._connection, arrived)
+            conversations.of_traces(self._connection, arrived)
+            conversations.of_sessions(self._connection, arrivals.by_session(rows))
+            traces.infer(self._connection, rows)
         if signal is Signal.TRACES:
-            records = self._store_trace_rows(records, done)
-        elif signal is Signal.LOGS:
-            self._remember_log_traces(records)
+            records = self._new_spans(records, known, done)
         self._insert(_TABLES[signal], records)
         done.rows += records.num_rows
 
-    def _store_trace_rows(self, spans: pa.Table, done: Progress) -> pa.Table:
-        """Remember the traces; returns the spans that are new."""
-        arrived = traces.arrived(self._connection, spans, spans=True)
-        known = traces.known_windows(self._connection, arrived)
-        arrivals = duplicates.split(self._connection, spans, known)
-        traces.remember(self._connection, arrived, known=known.num_rows)
-        conversations.grow_by_traces(self._connection, arrived)
-        traces.infer(self._connection, spans, spans["start_ns"])
-        done.duplicate_rows += arrivals.duplicates
-        done.conflicts += len(arrivals.conflicts)
-        self._store_conflicts(arrivals.conflicts, spans)
-        return arrivals.spans
-
-    def _remember_log_traces(self, logs: pa.Table) -> None:
-        if logs["trace_id"].null_count < logs.num_rows:
-            arrived = traces.arrived(self._connection, logs, spans=False)
-            known = traces.known_windows(self._connection, arrived)
-            traces.remember(self._connection, arrived, known=known.num_rows)
-        conversations.grow_by_logs(self._connection, logs)
-        has_time = pc.not_equal(logs["time_ns"], 0)
-        times_ns = pc.if_else(has_time, logs["time_ns"], logs["observed_ns"])
-        traces.infer(self._connection, logs, times_ns)
+    def _new_spans(self, spans: pa.Table, known: pa.Table, done: Progress) -> pa.Table:
+        """The spans that did not come before; `known` are the windows of the traces that did."""
+        split = duplicates.split(self._connection, spans, known)
+        done.duplicate_rows += split.duplicates
+        done.conflicts += len(split.conflicts)
+        self._store_conflicts(split.conflicts, spans)
+        return split.spans
 
     def _store_conflicts(self, conflicts: list[duplicates.Conflict], spans: pa.Table) -> None:
         if not conflicts:

@@ -12,55 +12,36 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .duplicates import WINDOW_NS
+from .arrivals import INFERRED_SERVICES
 
-_ARRIVED = """
-SELECT
-    i.trace_id,
-    min(i.received_ns) AS received_ns,
-    CASE WHEN min({start_ns}) > -{far} THEN (min({start_ns}) // {window} - 1) * {window}
-        WHEN min({start_ns}) IS NOT NULL THEN -{last} END AS window_start_ns,
-    CASE WHEN max({start_ns}) < {far} THEN (max({start_ns}) // {window} + 1) * {window}
-        WHEN max({start_ns}) IS NOT NULL THEN {last} END AS window_end_ns,
-    coalesce(
-        min(coalesce(r.run_id, i.spanscore_run_id)) FILTER (i.origin IN ('harness', 'import')),
-        min(coalesce(r.run_id, i.spanscore_run_id))
-    ) AS own_run_id,
-    coalesce(bool_or(
-        i.origin IN ('harness', 'import') AND coalesce(r.run_id, i.spanscore_run_id) IS NOT NULL
-    ), false) AS own_run_trusted,
-    min(coalesce(
-        i.attribute_session_id, i.conversation_id, i.gen_ai_conversation_id, r.session_id
-    )) AS session_id,
-    min(coalesce(r.service_instance_id, r.opencode_run)) AS instance_id,
-    min(r.service_name) AS service_name,
-    min({start_ns}) AS start_ns,
-    max({end_ns}) AS end_ns
-FROM incoming AS i
-JOIN resource AS r USING (resource_id)
-WHERE i.trace_id <> '00000000000000000000000000000000'
-GROUP BY i.trace_id
-"""
+_CHANGES = """(
+    a.window_start_ns < coalesce(trace.window_start_ns, a.window_start_ns + 1)
+    OR a.window_end_ns > coalesce(trace.window_end_ns, a.window_end_ns - 1)
+    OR (a.own_run_trusted AND NOT trace.own_run_trusted)
+    OR (a.own_run_id IS NOT NULL AND trace.own_run_id IS NULL)
+    OR (a.session_id IS NOT NULL AND trace.session_id IS NULL)
+    OR (a.instance_id IS NOT NULL AND trace.instance_id IS NULL)
+    OR a.start_ns < coalesce(trace.start_ns, a.start_ns + 1)
+    OR a.end_ns > coalesce(trace.end_ns, a.end_ns - 1)
+)"""
 
-_WINDOWS = """
-SELECT t.trace_id, t.window_start_ns, t.window_end_ns
-FROM trace AS t SEMI JOIN arrived AS a USING (trace_id)
+_KNOWN = f"""
+SELECT trace.trace_id, trace.window_start_ns, trace.window_end_ns, {_CHANGES} AS changes
+FROM trace JOIN arrived AS a USING (trace_id)
 """
 
 _INSERT = """
 INSERT INTO trace
 SELECT
     trace_id, received_ns, window_start_ns, window_end_ns, own_run_id, own_run_trusted,
-    session_id, instance_id, service_name,
-    CASE WHEN service_name LIKE 'codex%' THEN start_ns END,
-    CASE WHEN service_name LIKE 'codex%' THEN end_ns END,
+    session_id, instance_id, service_name, start_ns, end_ns,
     coalesce(own_run_id, session_id, instance_id, trace_id),
     CASE WHEN own_run_id IS NOT NULL THEN 'run' WHEN session_id IS NOT NULL THEN 'session'
         WHEN instance_id IS NOT NULL THEN 'instance' ELSE 'trace' END
-FROM arrived ANTI JOIN trace USING (trace_id)
+FROM arrived
 """
 
-_UPDATE = """
+_UPDATE = f"""
 UPDATE trace SET
     window_start_ns = least(trace.window_start_ns, a.window_start_ns),
     window_end_ns = greatest(trace.window_end_ns, a.window_end_ns),
@@ -70,22 +51,10 @@ UPDATE trace SET
     session_id = coalesce(trace.session_id, a.session_id),
     instance_id = coalesce(trace.instance_id, a.instance_id),
     service_name = coalesce(trace.service_name, a.service_name),
-    start_ns = CASE WHEN trace.service_name LIKE 'codex%'
-        THEN least(trace.start_ns, a.start_ns) END,
-    end_ns = CASE WHEN trace.service_name LIKE 'codex%'
-        THEN greatest(trace.end_ns, a.end_ns) END
+    start_ns = least(trace.start_ns, a.start_ns),
+    end_ns = greatest(trace.end_ns, a.end_ns)
 FROM arrived AS a
-WHERE trace.trace_id = a.trace_id AND (
-    a.window_start_ns < coalesce(trace.window_start_ns, a.window_start_ns + 1)
-    OR a.window_end_ns > coalesce(trace.window_end_ns, a.window_end_ns - 1)
-    OR (a.own_run_trusted AND NOT trace.own_run_trusted)
-    OR (a.own_run_id IS NOT NULL AND trace.own_run_id IS NULL)
-    OR (a.session_id IS NOT NULL AND trace.session_id IS NULL)
-    OR (a.instance_id IS NOT NULL AND trace.instance_id IS NULL)
-    OR (trace.service_name LIKE 'codex%' AND (
-        a.start_ns < coalesce(trace.start_ns, a.start_ns + 1)
-        OR a.end_ns > coalesce(trace.end_ns, a.end_ns - 1)))
-)
+WHERE trace.trace_id = a.trace_id AND {_CHANGES}
 """
 
 _RESOLVE = """
@@ -106,7 +75,7 @@ WHERE trace.trace_id = b.trace_id AND b.run_id IS NOT NULL
 """
 
 # Only traces within a day of what arrived can be touched by a conversation that arrived.
-_INFER = """
+_INFER = f"""
 UPDATE trace SET run_id = b.run_id, run_id_source = b.run_id_source
 FROM (
     SELECT
@@ -118,7 +87,8 @@ FROM (
         ON w.service_name = t.service_name AND w.hour BETWEEN t.start_ns // 3600000000000
             AND t.end_ns // 3600000000000
         AND w.start_ns <= t.end_ns AND w.end_ns >= t.start_ns
-    WHERE t.run_id_source IN ('trace', 'inferred') AND t.service_name LIKE 'codex%'
+    WHERE t.run_id_source IN ('trace', 'inferred')
+        AND t.service_name LIKE '{INFERRED_SERVICES}%'
         AND t.start_ns BETWEEN ? - 86400000000000 AND ? + 86400000000000
     GROUP BY t.trace_id
 ) AS b
@@ -127,60 +97,56 @@ WHERE trace.trace_id = b.trace_id
 """
 
 
-def arrived(connection: duckdb.DuckDBPyConnection, records: pa.Table, *, spans: bool) -> pa.Table:
-    """One row per trace of decoded spans or logs: its ids, and the time window of its spans.
+def remember(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> pa.Table:
+    """Keep what arrived of each trace (`arrivals.by_trace`), and resolve the run of all it touches.
 
-    The resources of the records must be stored already.
+    Returns (trace_id, window_start_ns, window_end_ns) of the traces that were known before, as
+    they were before: only there can a span be known.
     """
-    no_time = "CAST(NULL AS BIGINT)"
-    start_ns, end_ns = ("i.start_ns", "i.end_ns") if spans else (no_time, no_time)
-    connection.register("incoming", records)
-    try:
-        return connection.sql(
-            _ARRIVED.format(
-                start_ns=start_ns,
-                end_ns=end_ns,
-                window=WINDOW_NS,
-                far=9 * 10**18,
-                last=2**63 - 1,
-            )
-        ).to_arrow_table()
-    finally:
-        connection.unregister("incoming")
-
-
-def known_windows(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> pa.Table:
-    """(trace_id, window_start_ns, window_end_ns) of the traces that were seen before."""
     connection.register("arrived", arrived)
     try:
-        return connection.sql(_WINDOWS).to_arrow_table()
+        known = connection.sql(_KNOWN).to_arrow_table()
+        changes = bool(pc.any(known["changes"]).as_py())
+        if changes:
+            connection.execute(_UPDATE)
     finally:
         connection.unregister("arrived")
+    is_new = pc.invert(pc.is_in(arrived["trace_id"], value_set=_array(known["trace_id"])))
+    new = arrived.filter(is_new)
+    _insert(connection, new)
+    if changes or new["instance_id"].null_count < new.num_rows:
+        _resolve(connection, arrived)
+    return known.select(["trace_id", "window_start_ns", "window_end_ns"])
 
 
-def remember(connection: duckdb.DuckDBPyConnection, arrived: pa.Table, *, known: int) -> None:
-    """Insert new traces, complete the `known` ones, and resolve the run of all it touches."""
-    connection.register("arrived", arrived)
-    try:
-        if known < arrived.num_rows:
-            connection.execute(_INSERT)
-        changed = connection.execute(_UPDATE).fetchall()[0][0] if known else 0
-        if changed or arrived["instance_id"].null_count < arrived.num_rows:
-            connection.execute(_RESOLVE)
-    finally:
-        connection.unregister("arrived")
-
-
-def infer(
-    connection: duckdb.DuckDBPyConnection, records: pa.Table, times_ns: pa.ChunkedArray
-) -> None:
-    """Place the traces of Codex that name no run, around the time of decoded spans or logs.
-
-    `times_ns` tells when each of the records happened.
-    """
-    services = connection.sql("SELECT resource_id FROM resource WHERE service_name LIKE 'codex%'")
-    ids = services.to_arrow_table()["resource_id"].combine_chunks()
-    if not pc.any(pc.is_in(records["resource_id"], value_set=ids)).as_py():
+def _insert(connection: duckdb.DuckDBPyConnection, new: pa.Table) -> None:
+    if not new.num_rows:
         return
-    bounds = pc.min_max(times_ns).as_py()
-    connection.execute(_INFER, [bounds["min"], bounds["max"]])
+    connection.register("arrived", new)
+    try:
+        connection.execute(_INSERT)
+    finally:
+        connection.unregister("arrived")
+
+
+def _resolve(connection: duckdb.DuckDBPyConnection, arrived: pa.Table) -> None:
+    connection.register("arrived", arrived)
+    try:
+        connection.execute(_RESOLVE)
+    finally:
+        connection.unregister("arrived")
+
+
+def infer(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
+    """Place the traces of INFERRED_SERVICES that name no run, around the time of these records.
+
+    `rows` are those of `arrivals.identified`.
+    """
+    found = rows.filter(pc.starts_with(rows["service_name"], INFERRED_SERVICES))
+    if found.num_rows:
+        bounds = pc.min_max(found["start_ns"]).as_py()
+        connection.execute(_INFER, [bounds["min"], bounds["max"]])
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()

@@ -1,5 +1,5 @@
--- One row per service and session: from its first span or log record to its last. What names no run
--- itself is inferred from it, where it is the only one at that time.
+-- From when to when a session of a service was seen, a row a batch (merged in quiet moments). What
+-- names no run itself is inferred from it, where it is the only session at that time.
 CREATE TABLE conversation (
     service_name VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,

@@ -30,7 +30,11 @@ FROM (
             lead(start_ns) OVER (
                 PARTITION BY service_name ORDER BY start_ns, run_id
             ) AS next_start_ns
-        FROM conversation
+        FROM (
+            SELECT service_name, run_id, min(start_ns) AS start_ns, max(end_ns) AS end_ns
+            FROM conversation
+            GROUP BY service_name, run_id
+        )
         WHERE start_ns > 0 AND end_ns BETWEEN start_ns AND start_ns + 30 * 86400000000000
     )
     WHERE coalesce(earlier_end_ns < start_ns, true) AND coalesce(next_start_ns > end_ns, true)
