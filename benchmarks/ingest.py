@@ -32,7 +32,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the spans")
     quick = parser.parse_args().quick
-    count = 100 if quick else 1000
+    count = 100 if quick else 700
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}; "
           f"{SPANS} spans a request, medians of {RUNS} runs\n")  # fmt: skip
     thin = batches.thin(count)
@@ -69,7 +69,7 @@ def _floors(bodies: list[bytes]) -> dict[str, float]:
 
 def _ingest(thin: list[bytes], count: int, floor: dict[str, float]) -> None:
     fat = batches.fat(max(20, count // 10))
-    json = batches.as_json(thin[: count // 5])
+    json = batches.as_json(thin[: count // 4])
     print("| load | acknowledged spans/s | stored spans/s | CPU us/span receiver / store / client "
           "| of the summed floor | peak MB receiver / store |\n"
           "|---|---|---|---|---|---|")  # fmt: skip
