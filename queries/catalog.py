@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -71,6 +71,65 @@ def create_views(
             connection.execute(f"CREATE OR REPLACE VIEW {view.name} AS {view.select}")
         except duckdb.Error as error:
             raise CatalogError(f"the view {view.name} ({view.layer}): {error}") from error
+
+
+def create_tables(
+    connection: duckdb.DuckDBPyConnection,
+    views: Sequence[View] | None = None,
+    *,
+    prefix: str = "",
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Compute every view once into a temporary table, each from the tables before it.
+
+    Views that stand on views that stand on views take DuckDB seconds to plan; tables do not. A
+    table has the view's name after `prefix`; `names` tells where a view reads what is not among
+    `views`. Raises CatalogError naming the view that DuckDB does not accept.
+    """
+    known = dict(names or {})
+    for view in builtin() if views is None else views:
+        table = f"{prefix}{view.name}"
+        try:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {table} AS {view.reading_from(known)}"
+            )
+        except duckdb.Error as error:
+            raise CatalogError(f"the view {view.name} ({view.layer}): {error}") from error
+        known[view.name] = table
+
+
+def run_by_run(views: Sequence[View]) -> tuple[View, ...]:
+    """The kept views among `views` and all that they are computed from, in order.
+
+    What reads no base view, such as prices, is left out: it is the same for all runs. Raises
+    CatalogError when a kept view depends on more than its own run.
+    """
+    by_name = {view.name: view for view in views}
+    needed: dict[str, View] = {}
+
+    def reads_base(view: View) -> bool:
+        found = bool(view.sources & set(BASE_VIEWS))
+        for name in sorted(view.sources & by_name.keys()):
+            found |= reads_base(by_name[name])
+        return found
+
+    def need(view: View) -> None:
+        for name in sorted(view.sources & by_name.keys()):
+            source = by_name[name]
+            if source.name in needed or not reads_base(source):
+                continue
+            if not source.is_kept and source.layer != "staging":
+                raise CatalogError(
+                    f"{view.name} is kept by run, and reads {name}, which is not: keep {name} too "
+                    "if its rows depend on their own run alone"
+                )
+            need(source)
+        needed[view.name] = view
+
+    for view in views:
+        if view.is_kept and view.name not in needed:
+            need(view)
+    return tuple(needed.values())
 
 
 def _shipped() -> list[View]:

@@ -1,4 +1,4 @@
-"""What models cost: the table that is shipped, the user's own rows, and the view `prices` of both."""
+"""What models cost: the shipped table, the user's own rows, and the view `prices` of both."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def view(prices: Iterable[Price]) -> View:
         layer="marts",
         text="What models cost: list prices, where a context beyond a threshold costs no more.",
         grain="a model and the day from which the price holds.",
+        is_kept=False,
         columns=_COLUMNS,
         columns_of=None,
         select=f"SELECT * FROM (VALUES\n    {rows}\n) AS p({names})",

@@ -1,23 +1,29 @@
 """One view: what its .sql file says, and the SELECT that it becomes.
 
-A file holds one SELECT under a header of comments, and is named for the view (those of `staging/` as
-`stg_` and the name). The header is checked, so that every view tells its grain and every column what
-it is:
+A file holds one SELECT under a header of comments, and is named for the view (those of `staging/`
+as `stg_` and the name). The header is checked, so that every view tells its grain and every column
+what it is:
 
     -- What the view answers, in a sentence.
     -- Grain: a run.
+    -- Kept: by run
     -- run_id: VARCHAR: the run
+
+`Kept: by run` says that a row depends on nothing but what its own run sent, so that the store can
+keep the rows of a run until something new comes for it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 _FILE_NAME = re.compile(r"([a-z_][a-z0-9_]*)\.sql")
 _HEADER = re.compile(r"(?:--[^\n]*\n)+")
 _GRAIN = "Grain: "
+_KEPT = "Kept: by run"
 _COLUMN = re.compile(r"(\w+): ([A-Z][^:]*): (\S.*)")
 _COLUMNS_OF = re.compile(r"Columns: those of (\w+)")
 _SOURCE = re.compile(r"\b(FROM|JOIN)(\s+)([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
@@ -45,6 +51,8 @@ class View:
     """`staging`, `marts`, or the name of a user's folder."""
     text: str
     grain: str
+    is_kept: bool
+    """Whether the store keeps its rows, run by run."""
     columns: tuple[Column, ...]
     columns_of: str | None
     """The view whose columns it has, when its header names one instead of listing them."""
@@ -55,7 +63,7 @@ class View:
         """The names it reads from, its own WITH names among them."""
         return frozenset(match[3] for match in _SOURCE.finditer(self.select))
 
-    def reading_from(self, names: dict[str, str]) -> str:
+    def reading_from(self, names: Mapping[str, str]) -> str:
         """The SELECT, reading from `names[source]` wherever it reads from a source in `names`."""
         return _SOURCE.sub(
             lambda match: match[1] + match[2] + names.get(match[3], match[3]), self.select
@@ -86,12 +94,14 @@ def parse(file: SqlFile, layer: str) -> View:
             f"{where}: begin with what it answers, then `-- Grain: ...`, then a line "
             "`-- column: TYPE: what it is` for each column"
         )
-    columns, columns_of = _columns(lines[grains[0] + 1 :], where)
+    is_kept = lines[grains[0] + 1] == _KEPT
+    columns, columns_of = _columns(lines[grains[0] + 1 + is_kept :], where)
     return View(
         name=f"stg_{named[1]}" if layer == "staging" else named[1],
         layer=layer,
         text=" ".join(lines[: grains[0]]),
         grain=lines[grains[0]].removeprefix(_GRAIN),
+        is_kept=is_kept,
         columns=columns,
         columns_of=columns_of,
         select=text[header.end() :].strip().rstrip(";"),
@@ -99,7 +109,7 @@ def parse(file: SqlFile, layer: str) -> View:
 
 
 def _columns(lines: list[str], where: str) -> tuple[tuple[Column, ...], str | None]:
-    like = _COLUMNS_OF.fullmatch(lines[0])
+    like = _COLUMNS_OF.fullmatch(lines[0]) if lines else None
     if like and len(lines) == 1:
         return (), like[1]
     columns = []
@@ -108,4 +118,6 @@ def _columns(lines: list[str], where: str) -> tuple[tuple[Column, ...], str | No
         if not match:
             raise CatalogError(f"{where}: this is no `column: TYPE: what it is`: {line}")
         columns.append(Column(*match.groups()))
+    if not columns:
+        raise CatalogError(f"{where}: list its columns, `-- column: TYPE: what it is` each")
     return tuple(columns), None

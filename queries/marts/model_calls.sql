@@ -1,5 +1,6 @@
 -- Every attempt to call a model, each once, however many told it: the proxy first, then spans, then logs.
 -- Grain: an HTTP attempt to call a model.
+-- Kept: by run
 -- run_id: VARCHAR: the run it belongs to
 -- call_id: VARCHAR: the call; its attempts share it
 -- attempt: BIGINT: the number of this attempt among those of its call, from 1

@@ -1,5 +1,6 @@
 -- Every run of an agent, whether spanscore started it, somebody else did, or a record of it was imported.
 -- Grain: a run.
+-- Kept: by run
 -- run_id: VARCHAR: what joins everything of the run
 -- cell_id: VARCHAR: the cell: agent, model and task; its runs are attempts at the same thing
 -- sweep_id: VARCHAR: the sweep that the run is part of

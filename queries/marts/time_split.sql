@@ -2,6 +2,7 @@
 -- part that stands first: model wait, retry wait, tools, agent, start, setup, diff, verify, cleanup. A part
 -- that nobody watched is NULL, and its time is in `agent_ns` or `unattributed_ns`.
 -- Grain: a run.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- total_ns: BIGINT: its `cell_run`; of a native run, from the first thing seen to the last; NULL without an end
 -- wall_ns: BIGINT: its `adapter_run`: the wall clock that scores are computed from

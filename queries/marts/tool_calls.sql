@@ -1,5 +1,6 @@
 -- Every tool call, each once: the agent's own span or record, else what the proxy derived.
 -- Grain: a tool call.
+-- Kept: by run
 -- run_id: VARCHAR: the run it belongs to
 -- tool: VARCHAR: the tool
 -- started_at: TIMESTAMP: when it began, UTC
