@@ -2,6 +2,7 @@
 -- What ended them: the failed main attempts after the last answer, of these the most frequent kind that
 -- is known, of a tie the last; without any, the finish of the last answer.
 -- Grain: a run with at least one row in `model_calls`.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- attempts: BIGINT: HTTP attempts
 -- calls: BIGINT: calls, each with all its attempts
@@ -13,7 +14,7 @@
 -- calls_without_cost: BIGINT: answered ones without a price
 -- first_byte_ns: BIGINT: time before a first byte, summed over the attempts where it is known
 -- call_class: VARCHAR: the failure class that the end of the calls proves; NULL if none
--- failed_kind: VARCHAR: the kind of the failed attempts at the end; NULL if there are none
+-- failed_kind: VARCHAR: the kind of the failed attempts at the end, NULL if there are none: `context`, `content`, `quota`, `rate`, `auth`, `model_not_found`, `server`, `unreachable`, `bad_request`, `abandoned` by the agent, `other`
 -- failed_attempts: BIGINT: how many of them are of this kind
 -- trailing_attempts: BIGINT: how many they are in all
 -- finish_reason: VARCHAR: how the last answer ended, if no main attempt came after it
@@ -23,12 +24,76 @@
 -- end_trace_id: VARCHAR: the trace of the attempt that tells it
 -- end_span_id: VARCHAR: its span
 -- end_source: VARCHAR: who told of it: `proxy`, `span`, `log`
-WITH attempts AS (
+WITH called AS (
     SELECT
-        k.*,
-        k.kind IS NULL AS is_answered,
-        k.kind IS NULL AND k.is_main AS is_main_answered
-    FROM call_kinds AS k
+        m.*,
+        lower(m.error_type) AS code,
+        coalesce(m.http_status, TRY_CAST(m.error_type AS BIGINT)) AS status
+    FROM model_calls AS m
+),
+
+-- The provider's error code goes before the HTTP status, the status before the vaguer codes.
+coded AS (
+    SELECT
+        f.*,
+        CASE
+            WHEN code LIKE '%context_length%' OR code LIKE '%context_window%'
+                OR code LIKE '%contextwindow%' OR code LIKE '%string_above_max_length%'
+                OR code LIKE '%prompt_too_long%' OR code LIKE '%prompt is too long%'
+                THEN 'context'
+            WHEN code LIKE '%content_filter%' OR code LIKE '%content_policy%'
+                OR code LIKE '%contentpolicy%' OR code LIKE '%prohibited_content%'
+                OR code = 'safety'
+                THEN 'content'
+            WHEN code LIKE '%insufficient_quota%' OR code LIKE '%quota_exceeded%'
+                OR code LIKE '%billing%' OR code LIKE '%payment_required%'
+                THEN 'quota'
+            WHEN code LIKE '%api_key%' OR code LIKE '%api key%' OR code LIKE '%authentication%'
+                OR code LIKE '%unauthenticated%' OR code LIKE '%unauthorized%'
+                OR code LIKE '%permission%' OR code = 'forbidden'
+                THEN 'auth'
+            WHEN code LIKE '%model_not_found%' OR code LIKE '%not_found_error%'
+                THEN 'model_not_found'
+            WHEN code LIKE '%rate_limit%' OR code LIKE '%ratelimit%'
+                OR code LIKE '%resource_exhausted%' OR code LIKE '%too_many_requests%'
+                THEN 'rate'
+            WHEN code LIKE '%overloaded%' THEN 'server'
+        END AS code_kind,
+        CASE
+            WHEN status = 402 THEN 'quota'
+            WHEN status = 429 THEN 'rate'
+            WHEN status IN (401, 403) THEN 'auth'
+            WHEN status = 404 THEN 'model_not_found'
+            WHEN status = 408 THEN 'unreachable'
+            WHEN status = 499 THEN 'abandoned'
+            WHEN status IN (400, 422) THEN 'bad_request'
+            WHEN status >= 500 THEN 'server'
+        END AS status_kind,
+        CASE
+            WHEN code LIKE '%client_disconnect%' OR code LIKE '%cancelled%' OR code LIKE '%abort%'
+                THEN 'abandoned'
+            WHEN code LIKE '%server_error%' OR code LIKE '%internal%' OR code = 'api_error'
+                OR code = 'unavailable' OR code = 'stream_error'
+                THEN 'server'
+            WHEN code LIKE '%connection%' OR code LIKE '%connect%' OR code LIKE '%timeout%'
+                OR code LIKE '%timed_out%' OR code LIKE 'econn%' OR code LIKE '%timedout%'
+                OR code IN ('enotfound', 'eai_again', 'epipe', 'name_resolution_failed')
+                THEN 'unreachable'
+            WHEN code LIKE '%invalid_request%' THEN 'bad_request'
+            ELSE 'other'
+        END AS vague_kind
+    FROM called AS f
+),
+
+attempts AS (
+    SELECT
+        c.*,
+        coalesce(code_kind, status_kind, vague_kind) AS kind,
+        code_kind IS NOT NULL OR status_kind IS NULL AS by_code,
+        purpose = 'main' AS is_main,
+        error_type IS NULL AS is_answered,
+        error_type IS NULL AND purpose = 'main' AS is_main_answered
+    FROM coded AS c
 ),
 
 totals AS (
@@ -76,7 +141,7 @@ failed AS (
         f.start_ns = t.first_ns AS is_first
     FROM attempts AS f
     JOIN totals AS t ON t.run_id = f.run_id
-    WHERE f.is_main AND f.kind IS NOT NULL
+    WHERE f.is_main AND NOT f.is_answered
 ),
 
 kinds AS (

@@ -1,5 +1,6 @@
 -- Sessions of Qwen Code that a signal ended, as it tells itself.
 -- Grain: a run.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- trace_id: VARCHAR: the trace of the span that tells it
 -- span_id: VARCHAR: that span

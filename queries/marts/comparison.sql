@@ -1,7 +1,7 @@
 -- Runs of two agents (same model) or two models (same agent) on the same task, side by side: the n-th
 -- run of one beside the n-th of the other. Spoiled runs are here, and marked.
 -- Grain: a pair of runs.
--- by: VARCHAR: what differs: `agent` or `model`
+-- differs_in: VARCHAR: what differs: `agent` or `model`
 -- a: VARCHAR: the one
 -- b: VARCHAR: the other
 -- shared: VARCHAR: the model, or agent, that both have
@@ -34,7 +34,7 @@ WITH numbered AS (
 )
 
 SELECT
-    'agent' AS by,
+    'agent' AS differs_in,
     x.agent AS a,
     y.agent AS b,
     x.model AS shared,

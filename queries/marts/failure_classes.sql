@@ -93,7 +93,7 @@ FROM (
     ),
     (
         20, 'agent_crashed', 'agent', 'adapter_run', 'process.exit.code',
-        'The agent ended with exit code {value}, and no model call explains it.'
+        'The agent ended with {value}, and no model call explains it.'
     ),
     (
         21, 'never_called_model', 'agent', 'adapter_run', 'spanscore.calls.complete',

@@ -49,17 +49,6 @@ compared AS (
     GROUP BY f.run_id
 ),
 
--- What the harness had begun when it fell silent: the last record of a phase's start.
-starts AS (
-    SELECT
-        l.run_id,
-        l.trace_id,
-        l.span_id,
-        row_number() OVER (PARTITION BY l.run_id ORDER BY l.time_ns DESC, l.span_id) AS place
-    FROM stg_logs AS l
-    WHERE l.event = 'spanscore.span.start' AND l.origin IN ('harness', 'import')
-),
-
 placed AS (
     SELECT
         t.*,
@@ -117,7 +106,7 @@ proved AS (
         END AS evidence_attribute
     FROM placed AS f
     LEFT JOIN phases AS h ON h.run_id = f.run_id AND h.role = f.role
-    LEFT JOIN starts AS s ON s.run_id = f.run_id AND s.place = 1
+    LEFT JOIN open_phases AS s ON s.run_id = f.run_id AND s.place = 1
     LEFT JOIN compared AS q ON q.run_id = f.run_id
 ),
 
@@ -131,6 +120,24 @@ valued AS (
             ELSE coalesce(attributes[evidence_attribute], status_message)
         END AS evidence_value
     FROM proved AS p
+),
+
+worded AS (
+    SELECT
+        v.*,
+        CASE
+            WHEN evidence_attribute = 'process.exit.code' THEN concat('exit code ', evidence_value)
+            WHEN evidence_attribute = 'spanscore.verify.target_failed'
+                THEN concat('tests of the target that fail: ', evidence_value)
+            WHEN evidence_attribute = 'test.suite.run.status'
+                THEN concat('the tests: ', evidence_value)
+            WHEN told_by = 'call' AND failed_attempts IS NOT NULL THEN concat(
+                evidence_attribute, ' ', evidence_value, ', ', failed_attempts, ' of the last ',
+                trailing_attempts, ' attempts, ', attempts, ' in all'
+            )
+            ELSE coalesce(evidence_value, 'nobody says what')
+        END AS words
+    FROM valued AS v
 )
 
 SELECT
@@ -178,14 +185,6 @@ SELECT
             THEN concat('The publisher says: ', concat_ws(
                 ' ', evidence_value, attributes['spanscore.reported.banner_detail']
             ))
-        WHEN told_by = 'exit_reason'
-            THEN replace(sentence, '{value}', concat('exit code ', evidence_value))
-        WHEN told_by = 'call' AND failed_attempts IS NOT NULL THEN replace(
-            sentence, '{value}', concat(
-                evidence_attribute, ' ', evidence_value, ', ', failed_attempts, ' of the last ',
-                trailing_attempts, ' attempts, ', attempts, ' in all'
-            )
-        )
-        ELSE replace(sentence, '{value}', coalesce(evidence_value, 'nobody says what'))
+        ELSE replace(sentence, '{value}', words)
     END AS reason
-FROM valued
+FROM worded

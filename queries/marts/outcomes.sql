@@ -1,6 +1,7 @@
 -- What became of a run, and the facts that tell it, in one row. The class of a failure is the first of
 -- failure_classes that fits. Absence proves nothing unless the channel was watched (`calls_complete`).
 -- Grain: a run.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- sweep_id: VARCHAR: the sweep
 -- agent: VARCHAR: the agent
@@ -187,6 +188,8 @@ classed AS (
             WHEN exit_code <> 0 AND calls_complete
                 AND coalesce(failed_kind, 'abandoned') IN ('abandoned', 'bad_request')
                 THEN 'agent_crashed'
+            -- What made it end so is not known, so what it left behind does not tell either.
+            WHEN exit_code <> 0 THEN 'unclassified'
             WHEN is_watched AND attempts IS NULL THEN 'never_called_model'
             WHEN is_watched AND changes = 0 AND answered > 0 AND tools = 0 THEN 'no_tool_calls'
             WHEN is_watched AND changes = 0 AND tools > 0 THEN 'no_op'
@@ -277,6 +280,7 @@ SELECT
     END AS is_answered,
     concat_ws(
         ', ',
+        CASE WHEN failed_kind = 'other' THEN 'nobody says why the last model calls failed' END,
         CASE WHEN exit_code IS NULL THEN 'no exit code' END,
         CASE WHEN verdict IS NULL AND pass IS NULL THEN 'no verdict' END,
         CASE WHEN changes IS NULL THEN 'no count of the changes' END,

@@ -1,5 +1,6 @@
 -- What the phases of a run say, side by side. What nobody said is NULL.
 -- Grain: a run with at least one phase.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- origin: VARCHAR: `harness` or `import`
 -- cancelled_by: VARCHAR: the signal by which the operator ended it

@@ -1,5 +1,6 @@
 -- How well a run did, by every axis and by both composites; the formulas are in scores.md.
 -- Grain: a run.
+-- Kept: by run
 -- run_id: VARCHAR: the run
 -- agent: VARCHAR: the agent
 -- model: VARCHAR: the model
@@ -13,7 +14,7 @@
 -- prompt_tokens: BIGINT: tokens in; NULL when an answered call lacks them, or when calls may be unseen
 -- completion_tokens: BIGINT: tokens out; NULL as above
 -- total_tokens: BIGINT: both
--- token_source: VARCHAR: `calls`, `record` (a published count), or where the publisher displayed them
+-- token_source: VARCHAR: `calls`, `metrics` (an agent's totals, where it tells of no call), `record` (a published count), or where the publisher displayed them
 -- known_prompt_tokens: BIGINT: the tokens in of those calls that have them
 -- known_completion_tokens: BIGINT: the tokens out of those calls that have them
 -- calls_without_usage: BIGINT: answered calls that lack tokens
@@ -47,10 +48,10 @@ WITH facts AS (
         p.refusal_expected,
         p.refusal_produced,
         p.refusal_correct,
-        p.token_source,
-        p.reported_prompt_tokens,
-        p.reported_completion_tokens,
-        p.reported_total_tokens,
+        coalesce(p.token_source, CASE WHEN m.run_id IS NOT NULL THEN 'metrics' END) AS told_source,
+        coalesce(p.reported_prompt_tokens, m.input_tokens) AS told_prompt_tokens,
+        coalesce(p.reported_completion_tokens, m.output_tokens) AS told_completion_tokens,
+        coalesce(p.reported_total_tokens, m.input_tokens + m.output_tokens) AS told_total_tokens,
         p.reported_model_calls,
         p.reported_container_active_ms,
         p.reported_model_call_ms,
@@ -61,6 +62,7 @@ WITH facts AS (
         CAST(p.adapter_ns AS DOUBLE) / 1000000 AS wall_clock_ms
     FROM outcomes AS o
     LEFT JOIN phase_facts AS p ON p.run_id = o.run_id
+    LEFT JOIN metric_totals AS m ON m.run_id = o.run_id AND o.attempts IS NULL
 ),
 
 counted AS (
@@ -71,19 +73,18 @@ counted AS (
                 CASE
                     WHEN coalesce(calls_without_usage, 0) = 0 THEN coalesce(known_input_tokens, 0)
                 END
-            ELSE reported_prompt_tokens
+            ELSE told_prompt_tokens
         END AS prompt_tokens,
         CASE
             WHEN is_counted THEN
                 CASE
                     WHEN coalesce(calls_without_usage, 0) = 0 THEN coalesce(known_output_tokens, 0)
                 END
-            ELSE reported_completion_tokens
+            ELSE told_completion_tokens
         END AS completion_tokens,
         CASE
             WHEN is_counted THEN 'calls'
-            WHEN reported_total_tokens IS NOT NULL OR reported_prompt_tokens IS NOT NULL
-                THEN token_source
+            WHEN coalesce(told_total_tokens, told_prompt_tokens) IS NOT NULL THEN told_source
         END AS counted_by,
         CASE WHEN changes = 0 THEN 0.0
             ELSE coalesce(
@@ -119,12 +120,12 @@ totalled AS (
         c.*,
         CASE
             WHEN counted_by = 'calls' THEN prompt_tokens + completion_tokens
-            ELSE coalesce(reported_total_tokens, prompt_tokens + completion_tokens)
+            ELSE coalesce(told_total_tokens, prompt_tokens + completion_tokens)
         END AS total_tokens,
         CASE
             WHEN counted_by = 'calls'
                 THEN coalesce(known_input_tokens, 0) + coalesce(known_output_tokens, 0)
-            WHEN counted_by = 'record' THEN coalesce(reported_total_tokens, 0)
+            WHEN counted_by IN ('record', 'metrics') THEN coalesce(told_total_tokens, 0)
             ELSE 0
         END AS published_tokens,
         CASE WHEN refusal_expected AND NOT refusal_produced THEN 0.5 ELSE 1.0 END AS refusal_factor,

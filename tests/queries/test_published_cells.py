@@ -12,7 +12,8 @@ import pytest
 from spanscore.collector.config import load
 from spanscore.collector.import_cells import import_cells
 from spanscore.collector.store.database import open_database
-from tests.support.scored import freeze, rows
+from spanscore.queries.catalog import create_tables
+from tests.support.scored import rows
 
 FILE = Path(__file__).parent / "data/published-cells.json"
 RECORDS = {record["cell_id"]: record for record in json.loads(FILE.read_text())}
@@ -43,7 +44,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[s
     db = tmp_path_factory.mktemp("cells") / "s.duckdb"
     import_cells(load(db=db), FILE)
     connection = open_database(db)
-    freeze(connection)
+    create_tables(connection)
     found = rows(
         connection,
         "SELECT * EXCLUDE (o.run_id, f.run_id) FROM scores AS s "
