@@ -1,18 +1,10 @@
-"""The views of the catalog computed once, each from the ones before; tests may then ask often."""
+"""Rows of queries by column, for tests of the views."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import duckdb
-
-from spanscore.queries import catalog
-
-
-def freeze(connection: duckdb.DuckDBPyConnection) -> None:
-    """Turn each view of the catalog into a table of its rows as they are now."""
-    for view in catalog.builtin():
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {view.name} AS {view.select}")
 
 
 def rows(
