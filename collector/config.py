@@ -9,7 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,6 +26,9 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = "spanscore.toml"
+
+MIN_SECRET_CHARACTERS = 8
+"""Shorter values occur in ordinary text, which masking would spoil."""
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -50,6 +60,15 @@ def _split_list(value: object) -> object:
     return value
 
 
+def _expand(path: Path) -> Path:
+    """`~` as the shell means it: DuckDB would expand it by itself, the files beside it not."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path} names no user of this machine") from None
+
+
+FilePath = Annotated[Path, AfterValidator(_expand)]
 Age = Annotated[timedelta, BeforeValidator(_parse_age)]
 Address = Annotated[str, BeforeValidator(_parse_address)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
@@ -62,7 +81,7 @@ class Settings(BaseSettings):
         env_prefix="SPANSCORE_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
 
-    db: Path = Field(Path("spanscore.duckdb"), description="The DuckDB file.")
+    db: FilePath = Field(Path("spanscore.duckdb"), description="The DuckDB file.")
     grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received.")
     http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received.")
     web: Address = Field("127.0.0.1:4319", description="Where SQL, health and metrics are served.")
@@ -74,8 +93,8 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         False, description="Allow a non-loopback address without a token. Anyone may then write."
     )
-    tls_cert: Path | None = Field(None, description="PEM certificate chain of both doors.")
-    tls_key: Path | None = Field(None, description="PEM private key of both doors.")
+    tls_cert: FilePath | None = Field(None, description="PEM certificate chain of both doors.")
+    tls_key: FilePath | None = Field(None, description="PEM private key of both doors.")
     allow_hosts: Names = Field(
         [], description="Further names under which the web port may be asked for, comma separated."
     )
@@ -97,14 +116,18 @@ class Settings(BaseSettings):
     content: Literal["full", "hash"] = Field(
         "full", description="`hash` keeps length and sha256 in place of prompts and completions."
     )
-    retain: Age | None = Field(None, description="Remove runs older than this, such as 30d.")
+    retain: Age | None = Field(
+        None, gt=timedelta(0), description="Remove runs older than this, such as 30d."
+    )
     max_size: ByteSize | None = Field(
         None, ge=10 << 20, description="Remove the oldest runs above this size of the file."
     )
     memory: ByteSize = Field(
         ByteSize(600_000_000), ge=200_000_000, description="Memory that DuckDB may take."
     )
-    sql_timeout: Age = Field(timedelta(seconds=30), description="Longest SQL query.")
+    sql_timeout: Age = Field(
+        timedelta(seconds=30), gt=timedelta(0), description="Longest SQL query."
+    )
     sql_max_rows: int = Field(1_000_000, ge=1, description="Largest result of a SQL query, rows.")
 
     @classmethod
@@ -123,12 +146,26 @@ class Settings(BaseSettings):
     def _check(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together; set both or none")
+        for name, path in (("tls_cert", self.tls_cert), ("tls_key", self.tls_key)):
+            if path is not None and not path.is_file():
+                raise ValueError(f"{name} = {path} is no file; name one in PEM form")
         for name in ("grpc", "http", "web"):
             self._check_bind(name)
         for name in self.mask_env:
             if name not in os.environ:
                 raise ValueError(f"mask_env names {name}, which is not set in the environment")
+        self._check_secrets()
         return self
+
+    def _check_secrets(self) -> None:
+        named = [("a value of mask_values", value) for value in self.mask_values]
+        named += [(f"{name}, named by mask_env,", os.environ[name]) for name in self.mask_env]
+        for name, value in named:
+            if len(value) < MIN_SECRET_CHARACTERS:
+                raise ValueError(
+                    f"{name} has {len(value)} characters, it needs {MIN_SECRET_CHARACTERS} or "
+                    "more: shorter ones occur in ordinary text"
+                )
 
     def _check_bind(self, name: str) -> None:
         host, _ = split_address(getattr(self, name))
@@ -155,6 +192,12 @@ class Settings(BaseSettings):
 def beside(db: Path, suffix: str) -> Path:
     """The path of a file that belongs to the database: FILE.inbox, FILE.serve.json, FILE.key."""
     return db.with_name(f"{db.name}.{suffix}")
+
+
+def show_size(size_bytes: int) -> str:
+    """A size as people write it: 64MiB, 600MB."""
+    decimal = size_bytes % 1_000_000 == 0
+    return ByteSize(size_bytes).human_readable(decimal=decimal, separator="").replace(".0", "")
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -196,6 +239,12 @@ def load(**flags: Any) -> Settings:
 def _explain(item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ")
     name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "byte_size":
+        message = f"{item['input']!r} is no size; write 64MiB, 4GiB or 20GB"
+    elif item["type"] == "greater_than_equal":
+        is_size = isinstance(Settings.model_fields[name].get_default() or ByteSize(0), ByteSize)
+        least = item["ctx"]["ge"]
+        message = f"it must be {show_size(least) if is_size else least} or more"
     if item["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; docs/settings.md lists them"
     return f"{name}: {message}" if name else message

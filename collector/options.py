@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from pydantic import ByteSize
 
-from .config import Settings, load
+from .config import Settings, load, show_size
 
 
 def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -85,8 +86,8 @@ def _default(name: str) -> str:
 
 def show(value: Any) -> str:
     """A setting's value as a user would write it."""
-    if hasattr(value, "human_readable"):
-        return str(value.human_readable(separator=""))
+    if isinstance(value, ByteSize):
+        return show_size(value)
     if hasattr(value, "total_seconds"):
         return f"{value.total_seconds():.0f}s"
     if isinstance(value, bool):

@@ -9,9 +9,10 @@ from importlib.resources import files
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
+from spanscore.collector.config import MIN_SECRET_CHARACTERS
+
 from .spelling import MAX_SPELLED_BYTES, any_spelling, plain_part
 
-MIN_VALUE_CHARACTERS = 8
 # A search returns all its finds at once, so a body is searched in pieces.
 _PIECE_BYTES = 1 << 18
 
@@ -43,16 +44,16 @@ class SecretFinder:
     """Knows exact values and, with `patterns`, the forms listed in secret_patterns.tsv.
 
     A value is also found as it stands in JSON text, escaped up to four times over. ValueError for
-    one shorter than MIN_VALUE_CHARACTERS. A value without four plain ASCII characters in a row
+    one shorter than MIN_SECRET_CHARACTERS. A value without four plain ASCII characters in a row
     costs every request a slow search of its own.
     """
 
     def __init__(self, values: Sequence[str], patterns: bool) -> None:
         for number, value in enumerate(values, 1):
-            if len(value) < MIN_VALUE_CHARACTERS or not value.strip("*"):
+            if len(value) < MIN_SECRET_CHARACTERS or not value.strip("*"):
                 raise ValueError(
                     f"value {number} to mask has {len(value.strip('*'))} characters, it needs "
-                    f"{MIN_VALUE_CHARACTERS} or more: shorter ones occur in ordinary text"
+                    f"{MIN_SECRET_CHARACTERS} or more: shorter ones occur in ordinary text"
                 )
         # The longest first, because one value may begin with another.
         exact = sorted(set(values), key=len, reverse=True)

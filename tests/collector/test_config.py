@@ -44,8 +44,15 @@ def test_sizes_ages_and_lists_are_written_as_people_write_them(
         ({"grpc": "4317"}, "grpc: '4317' is no address; write HOST:PORT"),
         ({"http": "localhost:99999"}, "http: 'localhost:99999' is no address"),
         ({"retain": "3 years"}, "retain: '3 years' is no duration; write 90s"),
-        ({"inbox_max": "1KB"}, "inbox_max: "),
-        ({"inbox_max": "much"}, "inbox_max: "),
+        ({"inbox_max": "1KB"}, "inbox_max: it must be 1MiB or more"),
+        ({"memory": "1MB"}, "memory: it must be 200MB or more"),
+        ({"sql_max_rows": "0"}, "sql_max_rows: it must be 1 or more"),
+        ({"inbox_max": "much"}, "inbox_max: 'much' is no size; write 64MiB"),
+        ({"retain": "0s"}, "retain: "),
+        ({"sql_timeout": "0s"}, "sql_timeout: "),
+        ({"mask_values": "short"}, "mask_values has 5 characters, it needs 8 or more"),
+        ({"tls_cert": "no.pem", "tls_key": "no.pem"}, "tls_cert = no.pem is no file"),
+        ({"db": "~nobody.here/s.duckdb"}, "db: ~nobody.here/s.duckdb names no user"),
         ({"token": "short"}, "token: "),
         ({"content": "none"}, "content: "),
         ({"nonsense": 1}, "nonsense: there is no such setting"),
@@ -59,6 +66,12 @@ def test_an_error_names_the_setting_and_the_fix(flags: dict[str, object], messag
     with pytest.raises(ConfigError) as caught:
         load(**flags)
     assert message in str(caught.value)
+
+
+def test_a_home_folder_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    Path("spanscore.toml").write_text('db = "~/runs.duckdb"\n')
+    assert load().inbox == Path("/home/me/runs.duckdb.inbox")
 
 
 def test_a_broken_file_is_named() -> None:
