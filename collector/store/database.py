@@ -44,8 +44,8 @@ def open_database(
 
     Before a migration a copy is kept as `FILE.v<old>.bak`. A new file is mode 0600; its WAL follows
     the umask, which the command sets.
-    Raises DatabaseError when another process holds the file, when it is no DuckDB file, or when
-    a newer spanscore wrote it.
+    Raises DatabaseError when another process holds the file, when it is no DuckDB file, when a
+    newer spanscore wrote it, or when the disk takes no more.
     """
     schema = schema or Schema()
     is_new = not path.exists()
@@ -53,9 +53,13 @@ def open_database(
     try:
         if is_new:
             path.chmod(0o600)
+        if is_new or _is_bare(connection):
             _create(connection, schema)
         else:
             connection = _bring_up_to_date(connection, path, memory_limit, schema)
+    except duckdb.OperationalError as error:  # of commits too, when the disk is full
+        connection.close()
+        raise DatabaseError(_explain_open(path, str(error))) from error
     except BaseException:
         connection.close()
         raise
@@ -81,6 +85,11 @@ def _connect(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         raise DatabaseError(_explain_open(path, str(error))) from error
 
 
+def _is_bare(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a kill or a full disk came between making the file and its schema."""
+    return not connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall()
+
+
 def _explain_open(path: Path, message: str) -> str:
     holder = re.search(r"PID (\d+)", message)
     if "lock" in message:
@@ -89,6 +98,8 @@ def _explain_open(path: Path, message: str) -> str:
             f"{path} is open{who}, and DuckDB lets one process hold a file. "
             "End that process, or use another --db."
         )
+    if path.is_file() and not path.stat().st_size:
+        return f"{path} is empty: making it was cut short. Delete it and start again."
     if "not a valid DuckDB" in message:
         return f"{path} is not a DuckDB file. Move it away, or use another --db."
     return f"{path} cannot be opened: {message}"

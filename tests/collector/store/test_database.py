@@ -12,6 +12,7 @@ import pytest
 
 from spanscore.collector.decode import typed_columns
 from spanscore.collector.store.database import DatabaseError, Schema, open_database, schema_version
+from tests.support.inbox_disk import disk_full_beyond
 from tests.support.stored import stored
 from tests.support.telemetry import span, traces_request
 
@@ -36,6 +37,25 @@ def test_a_new_file_has_the_public_views_and_is_for_its_owner_alone(tmp_path: Pa
             assert connection.execute(f"SELECT count(*) FROM {view}").fetchall() == [(0,)]
         assert schema_version(connection, path) == Schema().version
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_whose_making_was_cut_short_is_made_anew_or_named(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "bare.duckdb")).close()
+    with open_database(tmp_path / "bare.duckdb") as connection:
+        assert connection.execute("SELECT count(*) FROM spans").fetchall() == [(0,)]
+    (tmp_path / "empty.duckdb").touch()
+    with pytest.raises(DatabaseError, match=r"empty\.duckdb is empty.*Delete it"):
+        open_database(tmp_path / "empty.duckdb")
+
+
+def test_a_disk_that_is_full_while_the_file_is_made_is_named_and_does_no_lasting_harm(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "d.duckdb"
+    with disk_full_beyond(20_000), pytest.raises(DatabaseError, match="cannot be opened"):
+        open_database(path)
+    with open_database(path) as connection:
+        assert connection.execute("SELECT count(*) FROM spans").fetchall() == [(0,)]
 
 
 def test_an_older_file_is_migrated_after_a_copy_was_kept(tmp_path: Path) -> None:
