@@ -11,17 +11,14 @@ from typing import Any
 
 import orjson
 
-from . import running
+from .answers import load_waiting
 from .cell_record import CellError
 from .cell_spans import resource_spans
 from .config import Settings
 from .inbox import Inbox, Request
 from .signals import Signal
-from .store.database import open_database
-from .store.loader import Loader
 
 CELLS_A_REQUEST = 500
-LOAD_S = 600.0
 
 
 class ImportCellsError(Exception):
@@ -45,8 +42,7 @@ def import_cells(settings: Settings, file: Path) -> Imported:
     requests, imported = read_cells(file)
     with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
         inbox.append(requests)
-        if not running.find(settings.db):
-            _load(settings, inbox)
+    load_waiting(settings)
     return imported
 
 
@@ -100,11 +96,3 @@ def _requests(spans: Sequence[Any]) -> Iterator[Request]:
     while some := list(islice(rest, CELLS_A_REQUEST)):
         message = Signal.TRACES.request_type(resource_spans=some)
         yield Request(Signal.TRACES, "import", time.time_ns(), message.SerializeToString())
-
-
-def _load(settings: Settings, inbox: Inbox) -> None:
-    connection = open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB")
-    try:
-        Loader(connection, inbox).drain(time.monotonic() + LOAD_S)
-    finally:
-        connection.close()

@@ -1,0 +1,39 @@
+"""`spanscore score` prints the leaderboard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from spanscore.collector.commands.score import score
+from spanscore.collector.config import Settings
+from spanscore.queries.catalog import builtin
+
+BOARD = next(view for view in builtin() if view.name == "leaderboard")
+
+
+def test_the_table_has_a_line_for_each_agent_and_model_the_best_first(
+    made: Settings, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    score(made, "table")
+    lines = capsysbinary.readouterr().out.decode().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert rows[0][:5] == ["agent", "model", "passed", "valid", "95 %"]
+    assert rows[1][:5] == ["a", "model", "4/4", "100%", "51-100"]
+    assert rows[2][:5] == ["b", "model", "2/4", "67%", "21-94"]
+    assert "2 rows" in lines[-1]
+
+
+def test_json_and_csv_give_every_column_of_the_view(
+    made: Settings, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    score(made, "json")
+    rows = json.loads(capsysbinary.readouterr().out)
+    assert [row["agent"] for row in rows] == ["a", "b"]
+    assert list(rows[0]) == [column.name for column in BOARD.columns]
+    score(made, "csv")
+    found = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
+    assert list(found[0]) == list(rows[0])
