@@ -159,8 +159,13 @@ numbered AS (
 
 SELECT
     n.run_id, n.dialect, n.source, n.trace_id, n.span_id, n.lane, n.start_ns, n.end_ns, n.timing,
-    n.purpose, n.request_hash, n.provider, n.request_model, n.response_model, n.input_tokens,
-    n.output_tokens, n.cache_read_tokens, n.cache_creation_tokens, n.reasoning_tokens,
+    n.purpose, n.request_hash, n.provider, n.request_model, n.response_model,
+    CASE WHEN n.input_tokens >= 0 THEN n.input_tokens END AS input_tokens,
+    CASE WHEN n.output_tokens >= 0 THEN n.output_tokens END AS output_tokens,
+    CASE WHEN n.cache_read_tokens >= 0 THEN n.cache_read_tokens END AS cache_read_tokens,
+    CASE WHEN n.cache_creation_tokens >= 0 THEN n.cache_creation_tokens END
+        AS cache_creation_tokens,
+    CASE WHEN n.reasoning_tokens >= 0 THEN n.reasoning_tokens END AS reasoning_tokens,
     n.first_token_ms, n.finish_reason, n.http_status, n.error_type, n.reported_cost_usd,
     first_value(
         CASE
