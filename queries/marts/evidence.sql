@@ -137,14 +137,22 @@ SELECT
         END,
         CASE WHEN source = 'adapter' AND status <> 'finished' THEN 'its end' END,
         CASE WHEN source = 'adapter' AND NOT is_closed THEN 'one closed span a phase' END,
-        CASE WHEN orphans > 0 THEN concat('parents of ', orphans, ' spans of the harness') END,
-        CASE WHEN dropped > 0 THEN concat(dropped, ' dropped spans or parts of spans') END,
+        CASE
+            WHEN orphans > 0
+                THEN concat('parents of ', CAST(orphans AS VARCHAR), ' spans of the harness')
+        END,
+        CASE
+            WHEN dropped > 0 THEN concat(CAST(dropped AS VARCHAR), ' dropped spans or parts of spans')
+        END,
         CASE WHEN NOT is_watched THEN 'a proxy that carried all model calls' END,
         CASE
-            WHEN calls_without_usage > 0 THEN concat('tokens of ', calls_without_usage, ' calls')
+            WHEN calls_without_usage > 0
+                THEN concat('tokens of ', CAST(calls_without_usage AS VARCHAR), ' calls')
         END,
         CASE WHEN tokens_differ_by > 0.01 THEN 'token sources that agree' END,
-        CASE WHEN unmeasured > 0 THEN concat('measured times of ', unmeasured, ' calls') END
+        CASE
+            WHEN unmeasured > 0 THEN concat('measured times of ', CAST(unmeasured AS VARCHAR), ' calls')
+        END
     ) AS missing,
     is_complete,
     is_measured,

@@ -132,8 +132,10 @@ worded AS (
             WHEN evidence_attribute = 'test.suite.run.status'
                 THEN concat('the tests: ', evidence_value)
             WHEN told_by = 'call' AND failed_attempts IS NOT NULL THEN concat(
-                evidence_attribute, ' ', evidence_value, ', ', failed_attempts, ' of the last ',
-                trailing_attempts, ' attempts, ', attempts, ' in all'
+                evidence_attribute, ' ', evidence_value, ', ',
+                CAST(failed_attempts AS VARCHAR), ' of the last ',
+                CAST(trailing_attempts AS VARCHAR), ' attempts, ',
+                CAST(attempts AS VARCHAR), ' in all'
             )
             ELSE coalesce(evidence_value, 'nobody says what')
         END AS words
@@ -164,16 +166,18 @@ SELECT
     CASE
         WHEN attributed_to <> 'provider' THEN NULL
         WHEN peers_answered > 0 THEN concat(
-            'yes: ', peers_answered, ' of ', peers_answered + peers_refused + peers_unseen,
+            'yes: ', CAST(peers_answered AS VARCHAR), ' of ',
+            CAST(peers_answered + peers_refused + peers_unseen AS VARCHAR),
             ' runs of other agents got answers from this model in these hours'
         )
         WHEN peers_refused > 0 AND peers_unseen = 0 THEN concat(
-            'no: none of ', peers_refused,
+            'no: none of ', CAST(peers_refused AS VARCHAR),
             ' runs of other agents got an answer from this model in these hours'
         )
         WHEN peers_refused + peers_unseen > 0 THEN concat(
-            'unknown: ', peers_refused, ' runs of other agents got no answer from this model in ',
-            'these hours, of ', peers_unseen, ' nobody recorded it'
+            'unknown: ', CAST(peers_refused AS VARCHAR),
+            ' runs of other agents got no answer from this model in these hours, of ',
+            CAST(peers_unseen AS VARCHAR), ' nobody recorded it'
         )
         ELSE 'unknown: no other agent ran this model in these hours'
     END AS peer_evidence,
