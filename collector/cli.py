@@ -160,8 +160,8 @@ def main() -> None:
         app()
     except (ConfigError, UnknownAgentError) as error:
         _fail(str(error), 2)
-    except FileNotFoundError as error:
-        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

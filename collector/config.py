@@ -206,6 +206,16 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def cannot_open(setting: str, address: str, error: OSError) -> str:
+    """What to say of an address that could not be bound: setting, reason and fix."""
+    number = error.errno or 0  # negative: of the name service, which has other texts
+    reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+    return (
+        f"{setting} = {address} cannot be opened: {reason}. Stop what listens there, or choose "
+        f"another address with --{setting}"
+    )
+
+
 def reachable(address: str) -> str:
     """An address to connect to: a wildcard is reached by this machine as loopback."""
     host, port = split_address(address)

@@ -107,6 +107,8 @@ def _run_store(settings: Settings, report: Connection) -> None:
 
 
 def _run_receiver(settings: Settings, report: Connection) -> None:
+    # gRPC reports every bad peer on stderr, and looks at this once, when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from .receiver.main import run
     from .receiver_options import receiver_options
 

@@ -15,9 +15,9 @@ import duckdb
 from aiohttp import web
 
 from .child import NotStarted
-from .config import Settings, split_address
+from .config import Settings, cannot_open, split_address
 from .inbox import Inbox, InboxError
-from .keys import read_token
+from .keys import KeyFileError, read_token
 from .store.database import DatabaseError, open_database
 from .store.housekeeping import Housekeeper
 from .store.loader import Loader
@@ -29,6 +29,10 @@ DRAIN_S = 15.0
 """Below the 20 s that the service waits for this process."""
 
 RETRY_S = 1.0
+
+FAULT_S = 10.0
+"""A fault of the loader that did not come again for so long is over."""
+
 PARENT_POLL_S = 1.0
 
 
@@ -40,7 +44,7 @@ def run_store(settings: Settings, ready: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         store = Store(settings)
-    except (DatabaseError, InboxError) as error:
+    except (DatabaseError, InboxError, KeyFileError, OSError) as error:
         ready.send(NotStarted(str(error)))
         return
     with contextlib.closing(store):
@@ -52,6 +56,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._token = read_token(settings.db)
         self._database = open_database(
             settings.db, memory_limit=f"{settings.memory // 1_000_000}MB"
         )
@@ -64,6 +69,7 @@ class Store:
             max_age_s=settings.retain.total_seconds() if settings.retain else None,
             max_bytes=settings.max_size,
         )
+        self._fault = ("", -FAULT_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._load, name="loader")
 
@@ -80,12 +86,7 @@ class Store:
             site = web.TCPSite(runner, host, port)
             await site.start()
         except OSError as error:
-            ready.send(
-                NotStarted(
-                    f"web = {host}:{port} cannot be opened: {error.strerror}. Stop what listens "
-                    "there, or choose another address with --web"
-                )
-            )
+            ready.send(NotStarted(cannot_open("web", self._settings.web, error)))
             await runner.cleanup()
             return
         self._thread.start()
@@ -107,7 +108,7 @@ class Store:
 
     def _make_app(self) -> web.Application:
         settings = self._settings
-        state = State(settings.db, settings.inbox, self._loader.progress)
+        state = State(settings.db, settings.inbox, self._loader.progress, self._waits_for)
         limits = QueryLimits(
             seconds=settings.sql_timeout.total_seconds(), rows=settings.sql_max_rows
         )
@@ -116,7 +117,7 @@ class Store:
             database=self._database.cursor,
             limits=limits,
             state=state,
-            token=read_token(settings.db),
+            token=self._token,
             hosts=[host, *settings.allow_hosts],
         )
 
@@ -130,8 +131,18 @@ class Store:
                 print(f"spanscore: the database stopped: {error}", file=sys.stderr, flush=True)
                 os._exit(70)
             except (duckdb.Error, InboxError, OSError) as error:
-                print(f"spanscore: loading waits: {error}", file=sys.stderr, flush=True)
+                self._tell(f"loading waits: {error}")
                 self._stop.wait(RETRY_S)
+
+    def _tell(self, fault: str) -> None:
+        """Print a fault when it is new, not each time that it is met."""
+        if self._waits_for() != fault:
+            print(f"spanscore: {fault}", file=sys.stderr, flush=True)
+        self._fault = (fault, time.monotonic())
+
+    def _waits_for(self) -> str | None:
+        fault, seen_s = self._fault
+        return fault if time.monotonic() - seen_s < FAULT_S else None
 
 
 async def _until_told(stopping: asyncio.Event) -> None:

@@ -28,7 +28,6 @@ def run(options: ReceiverOptions, report: Connection) -> None:
 
     Sends one `Started` or `NotStarted` through `report` and closes it.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reports bad peers on stderr
     asyncio.run(_run(options, report))
 
 

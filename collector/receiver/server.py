@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from spanscore.collector.config import cannot_open
+
 from .accept import Acceptor
 from .commit import GroupCommit
 from .grpc import GrpcDoor
@@ -81,7 +83,4 @@ async def _open(door: GrpcDoor | HttpDoor, setting: str, address: str, tls: KeyP
     try:
         return await door.open(address, tls)
     except OSError as error:
-        raise AddressError(
-            f"{setting} = {address} cannot be opened: {error}. Stop what listens there, "
-            f"or choose another address with --{setting}"
-        ) from error
+        raise AddressError(cannot_open(setting, address, error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,18 @@ STALLED_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The state at one moment. `error` says why the inbox could not be asked, else None."""
+    """The state at one moment.
+
+    `error` says why the inbox could not be asked or the loader waits, else None; before
+    `started_s` (seconds since 1970) the loader cannot have stood still.
+    """
 
     depth: Depth
     counters: dict[str, int]
     progress: Progress
     inbox_bytes: int
     database_bytes: int
+    started_s: float
     error: str | None
 
     @property
@@ -43,30 +48,39 @@ class Sample:
         """What is wrong, in plain words; None when all is well."""
         if self.error:
             return self.error
-        quiet_s = time.time() - self.progress.last_commit_s
+        quiet_s = time.time() - max(self.started_s, self.progress.last_commit_s)
         if self.oldest_s > STALLED_S and quiet_s > STALLED_S:
             return f"the loader has stood still for {quiet_s:.0f} s; run `spanscore doctor`"
         return None
 
 
 class State:
-    """Reads the state of a running collector; cheap, and safe to ask from any thread."""
+    """Reads the state of a running collector; cheap, and safe to ask from any thread.
 
-    def __init__(self, db: Path, inbox: Path, progress: Progress) -> None:
+    `fault` tells why the loader waits, None while it does not.
+    """
+
+    def __init__(
+        self, db: Path, inbox: Path, progress: Progress, fault: Callable[[], str | None]
+    ) -> None:
         self._db = db
         self._inbox = inbox
         self._progress = progress
+        self._fault = fault
+        self._started_s = time.time()
 
     def sample(self) -> Sample:
         """The state now."""
-        depth, counters, error = Depth(0, 0, None), {}, None
+        depth, counters, error = Depth(0, 0, None), {}, self._fault()
         try:
             with Inbox(self._inbox) as inbox:
                 depth, counters = inbox.depth(), inbox.counters()
         except InboxError as fault:
             error = str(fault)
         inbox_bytes, database_bytes = _size(self._inbox), _size(self._db)
-        return Sample(depth, counters, self._progress, inbox_bytes, database_bytes, error)
+        return Sample(
+            depth, counters, self._progress, inbox_bytes, database_bytes, self._started_s, error
+        )
 
     def collect(self) -> Iterator[Metric]:
         """The state as Prometheus metrics (`prometheus_client` calls this)."""

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,15 +82,35 @@ def test_metrics_are_for_readers_only(collector: RunningCollector) -> None:
     caught.value.close()
 
 
-def test_a_loader_that_stands_still_is_a_problem(tmp_path: Path) -> None:
+def state(tmp_path: Path, *, fault: str | None = None) -> State:
+    return State(tmp_path / "x.duckdb", tmp_path / "x.inbox", Progress(), lambda: fault)
+
+
+def waiting(tmp_path: Path) -> None:
+    """A request of 1970 in the inbox."""
     with Inbox(tmp_path / "x.inbox") as inbox:
         inbox.register("loader")
         inbox.append([traces_request(span(), received_ns=1)])
-    sample = State(tmp_path / "x.duckdb", tmp_path / "x.inbox", Progress()).sample()
+
+
+def test_a_loader_that_stands_still_is_a_problem(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    sample = replace(state(tmp_path).sample(), started_s=0.0)
     assert "stood still" in str(sample.problem)
+
+
+def test_a_loader_that_has_just_started_is_given_time_for_an_old_backlog(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    assert state(tmp_path).sample().problem is None
+
+
+def test_a_fault_that_the_loader_meets_is_the_problem(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    assert state(tmp_path, fault="loading waits: no space").sample().problem == (
+        "loading waits: no space"
+    )
 
 
 def test_a_damaged_inbox_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "x.inbox").write_bytes(b"x" * 100_000)
-    sample = State(tmp_path / "x.duckdb", tmp_path / "x.inbox", Progress()).sample()
-    assert "x.inbox" in str(sample.problem)
+    assert "x.inbox" in str(state(tmp_path).sample().problem)
