@@ -142,7 +142,8 @@ SELECT
                 THEN concat('parents of ', CAST(orphans AS VARCHAR), ' spans of the harness')
         END,
         CASE
-            WHEN dropped > 0 THEN concat(CAST(dropped AS VARCHAR), ' dropped spans or parts of spans')
+            WHEN dropped > 0
+                THEN concat(CAST(dropped AS VARCHAR), ' dropped spans or parts of spans')
         END,
         CASE WHEN NOT is_watched THEN 'a proxy that carried all model calls' END,
         CASE
@@ -151,7 +152,8 @@ SELECT
         END,
         CASE WHEN tokens_differ_by > 0.01 THEN 'token sources that agree' END,
         CASE
-            WHEN unmeasured > 0 THEN concat('measured times of ', CAST(unmeasured AS VARCHAR), ' calls')
+            WHEN unmeasured > 0
+                THEN concat('measured times of ', CAST(unmeasured AS VARCHAR), ' calls')
         END
     ) AS missing,
     is_complete,

@@ -95,6 +95,7 @@ proved AS (
                 THEN 'qwen-code.turn_status'
             WHEN f.told_by IN ('call', 'session') THEN f.end_attribute
             WHEN h.attributes[f.class_attribute] IS NOT NULL THEN f.class_attribute
+            WHEN f.told_by = 'banner' THEN 'spanscore.reported.banner_detail'
             WHEN f.failure_class = 'container_start_failed' THEN 'process.exit.code'
             WHEN f.failure_class <> 'wrong_patch' THEN f.class_attribute
             WHEN TRY_CAST(h.attributes['spanscore.verify.target_failed'] AS BIGINT) > 0
@@ -187,7 +188,8 @@ SELECT
         WHEN told_by = 'nothing' THEN concat('No class is proven: ', missing, '.')
         WHEN told_by = 'banner'
             THEN concat('The publisher says: ', concat_ws(
-                ' ', evidence_value, attributes['spanscore.reported.banner_detail']
+                ' ', attributes['spanscore.reported.banner'],
+                attributes['spanscore.reported.banner_detail']
             ))
         ELSE replace(sentence, '{value}', words)
     END AS reason

@@ -84,7 +84,8 @@ spoilt AS (
     SELECT
         agent,
         model,
-        array_to_string(list_sort(list(failure_class || ' ' || CAST(n AS VARCHAR))), ', ') AS left_out
+        array_to_string(list_sort(list(failure_class || ' ' || CAST(n AS VARCHAR))), ', ')
+            AS left_out
     FROM (
         SELECT agent, model, failure_class, count(*) AS n
         FROM scored

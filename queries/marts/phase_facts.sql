@@ -98,13 +98,17 @@ SELECT
     TRY_CAST(root.attributes['spanscore.reported.model_calls'] AS BIGINT) AS reported_model_calls,
     root.attributes['spanscore.reported.token_source'] AS token_source,
     adapter.duration_ns AS adapter_ns,
-    TRY_CAST(adapter.attributes['process.exit.code'] AS BIGINT) AS exit_code,
+    TRY_CAST(
+        coalesce(
+            adapter.attributes['process.exit.code'], container.attributes['process.exit.code']
+        ) AS BIGINT
+    ) AS exit_code,
     adapter.attributes['spanscore.agent.exit_reason'] AS exit_reason,
     adapter.attributes['spanscore.timed_out'] = 'true' AS timed_out,
     adapter.attributes['spanscore.budget.exhausted'] AS budget_exhausted,
     adapter.attributes['spanscore.calls.complete'] = 'true' AS calls_complete,
     CASE
-        WHEN adapter.attributes['spanscore.reported.banner'] IS NULL THEN NULL
+        WHEN coalesce(adapter.said, '') = '' THEN NULL
         WHEN adapter.said LIKE '%read timed out%' OR adapter.said LIKE '%read timeout%'
             OR adapter.said LIKE '%connectionpool%'
             OR (adapter.said LIKE '%docker%' AND adapter.said LIKE '%time%out%')

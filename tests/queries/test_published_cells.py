@@ -136,3 +136,38 @@ def test_peers_are_counted_not_claimed(cells: dict[str, dict[str, Any]]) -> None
         ("minimaxai/minimax-m2.7", "unknown"),
         ("mistralai/mistral-small-4-119b-2603", "unknown"),
     }
+
+
+@pytest.mark.parametrize(
+    ("banner", "detail", "failure_class", "attributed_to"),
+    [
+        (
+            "This run timed out",
+            "UnixHTTPConnectionPool(host='localhost'): Read timed out. (read timeout=60)",
+            "harness_error",
+            "harness",
+        ),
+        (None, "docker client read timeout", "harness_error", "harness"),
+        ("This run timed out", None, "timed_out", "unknown"),
+        ("Authentication failed (HTTP 401)", None, "provider_auth", "provider"),
+        ("The provider answered HTTP 503", None, "provider_error", "provider"),
+        ("Model not found (HTTP 404)", None, "provider_model_not_found", "provider"),
+        ("Out of quota (HTTP 402)", None, "provider_quota", "provider"),
+        ("Something odd happened", None, "unclassified", "unknown"),
+    ],
+)
+def test_a_banner_gives_the_class_and_its_own_words_are_the_proof(
+    tmp_path: Path, banner: str | None, detail: str | None, failure_class: str, attributed_to: str
+) -> None:
+    record = RECORDS[FULL] | {"banner": banner, "banner_detail": detail}
+    file = tmp_path / "cell.json"
+    file.write_text(json.dumps([record]))
+    import_cells(load(db=tmp_path / "s.duckdb"), file)
+    connection = open_database(tmp_path / "s.duckdb")
+    create_tables(connection)
+    [row] = rows(connection, "FROM failures")
+    connection.close()
+    assert (row["failure_class"], row["attributed_to"]) == (failure_class, attributed_to)
+    assert (row["basis"], row["evidence_value"]) == ("reported", banner or detail)
+    for words in (banner, detail):
+        assert words is None or words in row["reason"]

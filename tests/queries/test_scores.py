@@ -93,7 +93,7 @@ def test_a_failed_run_earns_nothing_for_being_quick_cheap_or_tidy(scores: Answer
     row = scores["failed"]
     assert row["composite"] == row["composite_high"] == 0
     assert row["composite_published"] > 0.3
-    assert row["tokens_per_correct"] is None
+    assert (row["tokens_per_correct"], row["cost_efficiency"]) == (None, None)
 
 
 def test_integrity_applies_in_its_family_alone_and_a_missing_refusal_halves(
