@@ -36,7 +36,7 @@ class Comparison:
 
 
 def compare(pairs: Sequence[Pair]) -> Comparison:
-    """Compare the two sides of pairs that have the same `differs_in`, `a` and `b`, at least one of them."""
+    """Compare the two sides of one or more pairs with the same `differs_in`, `a` and `b`."""
     first, valid = pairs[0], [pair for pair in pairs if pair["is_valid"]]
     passed = [(bool(pair["pass_a"]), bool(pair["pass_b"])) for pair in valid]
     only_a, only_b = passed.count((True, False)), passed.count((False, True))
