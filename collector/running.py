@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from .config import beside
 
@@ -21,25 +23,40 @@ class Running:
     started_at: str
     version: str
 
-    def write(self, db: Path) -> None:
-        """Leave the file (mode 0600) beside the database, whole or not at all."""
+    def write(self, db: Path) -> IO[str]:
+        """Leave the file (mode 0600) beside the database, whole or not at all.
+
+        It counts while the returned file is open, or the process lives: its lock ends with both.
+        """
         path = beside(db, "serve.json")
         new = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file, indent=2)
+        file = os.fdopen(os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump(asdict(self), file, indent=2)
+        file.flush()
         new.replace(path)
+        return file
 
 
 def find(db: Path) -> Running | None:
-    """The collector that holds `db`, or None; a file left by a killed one does not count."""
+    """The collector that holds `db`, or None; a file left by a killed one does not count.
+
+    Told by the lock and not by the process id: another process, in a container even every first
+    one, may have the id of the killed one.
+    """
     try:
-        running = Running(**json.loads(beside(db, "serve.json").read_text()))
-        os.kill(running.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, ValueError, TypeError):
+        with beside(db, "serve.json").open() as file:
+            return Running(**json.load(file)) if _is_locked(file) else None
+    except (FileNotFoundError, ValueError, TypeError):
         return None
-    except PermissionError:
-        pass
-    return running
+
+
+def _is_locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def forget(db: Path) -> None:

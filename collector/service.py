@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection, wait
@@ -31,6 +32,7 @@ class Service:
         self._store = Child("store", _run_store)
         self._receiver = Child("receiver", _run_receiver)
         self._stop = threading.Event()
+        self._closing = ExitStack()
 
     def run(self, announce: Callable[[running.Running], None]) -> int:
         """Serve until SIGTERM or SIGINT; `announce` is called once all ports answer.
@@ -67,7 +69,7 @@ class Service:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("spanscore"),
         )
-        note.write(settings.db)
+        self._closing.enter_context(note.write(settings.db))
         return note
 
     def _watch(self) -> None:
@@ -95,6 +97,7 @@ class Service:
         note = running.find(self._settings.db)
         if note and note.pid == os.getpid():
             running.forget(self._settings.db)
+        self._closing.close()
 
 
 # Each process imports what it needs itself, so that the service that watches them stays small.

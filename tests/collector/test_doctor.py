@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from spanscore.collector.cli import app
-from spanscore.collector.config import beside, load
+from spanscore.collector.config import load
 from spanscore.collector.doctor import compact
+from spanscore.collector.running import Running, find
 from spanscore.collector.store.database import DatabaseError
 from tests.support.running_collector import RunningCollector
 from tests.support.stored import stored
@@ -78,9 +80,11 @@ def test_a_damaged_inbox_is_wrong_and_the_text_says_what_to_do() -> None:
     assert "aside" in result.output
 
 
-def test_the_note_of_a_killed_collector_is_recognised(tmp_path: Path) -> None:
-    gone = {"pid": 2**22 - 1, "grpc": "", "http": "", "web": "", "started_at": "", "version": ""}
-    beside(Path(DB), "serve.json").write_text(json.dumps(gone))
+def test_the_note_of_a_killed_collector_is_recognised_though_its_process_id_is_taken() -> None:
+    left = Running(os.getpid(), "", "", "", "", "")
+    with left.write(Path(DB)):
+        assert find(Path(DB)) == left
+    assert find(Path(DB)) is None
     assert "was left by one that was killed" in examine().output
 
 
