@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,17 +59,20 @@ async def import_files(
     """Put every request of `files` into the inbox, durably; the loader takes it from there.
 
     They are validated and masked as at the other doors and get the origin `import`. A second
-    import changes nothing. What is bad is reported, the rest goes in. `progressed` is told the
-    bytes of each file that is done; `make_room` is called when the inbox is full, before the next
+    import changes nothing. What is bad is reported, the rest goes in. `progressed` is told how
+    many bytes of all files are done, `make_room` is called when the inbox is full, before the next
     try. Raises InboxError when no room comes.
     """
     commits = GroupCommit(options.inbox, options.inbox_max_bytes)
     acceptor = make_acceptor(options, commits)
     door = _Door(acceptor, commits, options, make_room)
+    done_bytes = 0
     try:
         for file in files:
-            await door.take(file)
-            progressed(file.stat().st_size)
+            async for offset_bytes in door.take(file):
+                progressed(done_bytes + offset_bytes)
+            done_bytes += file.stat().st_size
+            progressed(done_bytes)
     finally:
         acceptor.close()
         await commits.close()
@@ -91,20 +94,18 @@ class _Door:
         self._make_room = make_room
         self._making_room = asyncio.Lock()
 
-    async def take(self, file: Path) -> None:
-        """Import one file."""
+    async def take(self, file: Path) -> AsyncIterator[int]:
+        """Import one file; yields the byte offsets that it has come to."""
         self.report.files += 1
         with file.open("rb") as opened:
             is_inbox = opened.read(len(_INBOX_MAGIC)) == _INBOX_MAGIC
         if is_inbox:
             await self._take_inbox(file)
-        else:
-            await self._take_requests(file)
-
-    async def _take_requests(self, file: Path) -> None:
+            return
         found = requests_in(file, self._options.max_request_bytes)
         while group := self._next_group(file, found):
             await asyncio.gather(*(self._accept(file, request) for request in group))
+            yield group[-1].offset_bytes
 
     def _next_group(self, file: Path, found: Iterator[Found]) -> list[Found]:
         group: list[Found] = []
@@ -135,7 +136,13 @@ class _Door:
 
     async def _take_inbox(self, file: Path) -> None:
         """What is whole in an inbox that was moved aside keeps the origin it was stamped with."""
-        for entry in salvage(file):
+
+        def tell_lost(requests: int) -> None:
+            if requests:
+                reason = f"{requests} requests are damaged or missing; the others went in"
+                self.report.bad.append(Bad(file, 0, reason))
+
+        for entry in salvage(file, tell_lost):
             await self._with_room(partial(self._commit, entry.request))
             self.report.requests += 1
 

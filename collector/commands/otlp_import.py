@@ -45,7 +45,7 @@ def _import(settings: Settings, files: list[Path]) -> Report:
             import_files(
                 files,
                 receiver_options(settings),
-                progressed=lambda size: progress.update(task, advance=size),
+                progressed=lambda done_bytes: progress.update(task, completed=done_bytes),
                 make_room=lambda: load_waiting(settings),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import struct
@@ -14,9 +15,12 @@ from typer.testing import CliRunner
 
 from spanscore.collector.cli import app
 from spanscore.collector.config import load
+from spanscore.collector.importer import import_files
 from spanscore.collector.inbox import Inbox
+from spanscore.collector.receiver.options import ReceiverOptions
 from spanscore.collector.signals import Signal
 from spanscore.collector.store.database import open_database
+from tests.support.inbox_disk import overwrite
 from tests.support.stored import stored
 from tests.support.telemetry import log, logs_request, span, traces_request
 
@@ -155,6 +159,37 @@ def test_an_inbox_that_was_moved_aside_gives_back_what_was_not_loaded(tmp_path: 
     assert run("aside.inbox")[0] == 0
     with open_database(Path("i.duckdb")) as connection:
         assert connection.execute("SELECT origin FROM spans").fetchall() == [("harness",)]
+
+
+def test_what_is_damaged_in_an_inbox_is_counted_and_the_exit_code_is_1(tmp_path: Path) -> None:
+    path = tmp_path / "aside.inbox"
+    with Inbox(path) as inbox:
+        inbox.append([traces_request(span(span_id=f"{i:016x}", note=f"<{i}>")) for i in (1, 2, 3)])
+    overwrite(path, path.read_bytes().index(b"<2>"), b"<9>")
+    code, report = run("aside.inbox")
+    assert (code, report["requests"]) == (1, 2)
+    assert report["bad"] == [
+        {
+            "file": "aside.inbox",
+            "offset_bytes": 0,
+            "reason": "1 requests are damaged or missing; the others went in",
+        }
+    ]
+    assert count("spans") == 2
+
+
+def test_progress_is_told_within_a_file_and_ends_at_the_size_of_all(tmp_path: Path) -> None:
+    line = json.dumps(as_json(TRACES, Signal.TRACES)).encode() + b"\n"
+    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for file in files:
+        file.write_bytes(line * 40)
+    told: list[int] = []
+    options = ReceiverOptions(tmp_path / "p.inbox", b"key")
+    importing = import_files(files, options, progressed=told.append, make_room=lambda: None)
+    asyncio.run(importing)
+    assert told == sorted(told)
+    assert len(told) > 4
+    assert told[-1] == sum(file.stat().st_size for file in files)
 
 
 def test_an_inbox_smaller_than_the_import_is_emptied_on_the_way(tmp_path: Path) -> None:

@@ -29,7 +29,15 @@ def path(tmp_path: Path) -> Path:
 
 
 def salvaged(path: Path) -> list[str]:
-    return [name_of(entry) for entry in salvage(path)]
+    return [name_of(entry) for entry in salvage(path, lambda _: None)]
+
+
+def lost(path: Path) -> int:
+    told: list[int] = []
+    for _ in salvage(path, told.append):
+        pass
+    [requests] = told
+    return requests
 
 
 def test_all_of_a_whole_inbox_comes_out_as_often_as_it_is_asked(path: Path) -> None:
@@ -38,13 +46,16 @@ def test_all_of_a_whole_inbox_comes_out_as_often_as_it_is_asked(path: Path) -> N
     assert names_in(path) == NAMES
 
 
-def test_what_every_reader_has_passed_does_not_come_again(path: Path) -> None:
+def test_what_every_reader_has_passed_does_not_come_again_nor_count_as_lost(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE reader SET position = 30")
     assert salvaged(path) == NAMES[30:]
+    assert lost(path) == 0
 
 
-def test_a_lost_page_loses_its_own_requests_and_no_others(path: Path, tmp_path: Path) -> None:
+def test_a_lost_page_loses_its_own_requests_and_no_others_and_that_is_counted(
+    path: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy"
     found = []
     for page in range(1, path.stat().st_size // PAGE_BYTES):
@@ -55,16 +66,18 @@ def test_a_lost_page_loses_its_own_requests_and_no_others(path: Path, tmp_path: 
         except InboxCorrupt:
             continue
         assert names == [name for name in NAMES if name in names]
+        assert lost(copy) == len(NAMES) - len(names)
         found.append(len(names))
     assert min(found) == 0  # the root of the table
     assert sorted(found)[1] == len(NAMES) - 3
     assert len([count for count in found if count < len(NAMES)]) > 10
 
 
-def test_a_damaged_request_is_left_out(path: Path) -> None:
+def test_a_damaged_request_is_left_out_and_counted(path: Path) -> None:
     content = path.read_bytes()
     overwrite(path, content.index(b"17" + b"." * 100) + 50, b"/")
     assert salvaged(path) == [name for name in NAMES if name != "17"]
+    assert lost(path) == 1
 
 
 def test_what_only_the_wal_holds_comes_out_too(path: Path, tmp_path: Path) -> None:
