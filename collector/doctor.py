@@ -197,18 +197,28 @@ def compact(settings: Settings) -> tuple[int, int]:
     if not db.exists():
         raise DatabaseError(f"{db} does not exist; name the file with --db")
     new = db.with_name(f"{db.name}.compacting")
-    new.unlink(missing_ok=True)
     before = db.stat().st_size
-    connection = open_database(db, memory_limit=f"{settings.memory // 1_000_000}MB")
-    with connection:
+    try:
+        _copy(settings, new)
+        new.chmod(0o600)
+        new.replace(db)
+    except duckdb.OperationalError as error:
+        raise DatabaseError(f"{db} is as it was; it could not be compacted: {error}") from error
+    finally:
+        for left in (new, new.with_name(f"{new.name}.wal")):
+            left.unlink(missing_ok=True)
+    return before, db.stat().st_size
+
+
+def _copy(settings: Settings, new: Path) -> None:
+    new.unlink(missing_ok=True)
+    memory_limit = f"{settings.memory // 1_000_000}MB"
+    with open_database(settings.db, memory_limit=memory_limit) as connection:
         connection.execute("CHECKPOINT")
         [(name,)] = connection.execute("SELECT current_database()").fetchall()
         connection.execute(f"ATTACH '{str(new).replace(chr(39), chr(39) * 2)}' AS compacted")
         connection.execute(f'COPY FROM DATABASE "{name}" TO compacted')
         connection.execute("DETACH compacted")
-    new.chmod(0o600)
-    new.replace(db)
-    return before, db.stat().st_size
 
 
 def _mb(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from spanscore.collector.config import load
 from spanscore.collector.doctor import compact
 from spanscore.collector.running import Running, find
 from spanscore.collector.store.database import DatabaseError
+from tests.support.inbox_disk import disk_full_beyond
 from tests.support.running_collector import RunningCollector
 from tests.support.stored import stored
+from tests.support.telemetry import span, traces_request
 
 DB = "s.duckdb"
 FREE = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--web", "127.0.0.1:0"]
@@ -101,6 +104,20 @@ def test_a_running_collector_is_examined_through_its_health(tmp_path: Path) -> N
         assert "health: 0 requests wait for the loader" in result.output
         with pytest.raises(DatabaseError, match="stop it first"):
             compact(load(db=collector.db))
+
+
+def test_compacting_on_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside_it(
+    tmp_path: Path,
+) -> None:
+    with stored(tmp_path) as store:
+        store.put(traces_request(span(note=secrets.token_hex(500_000))))
+    before = Path(DB).read_bytes()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    full = disk_full_beyond(300_000)
+    with full, pytest.raises(DatabaseError, match="is as it was; it could not be compacted"):
+        compact(load(db=DB))
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert Path(DB).read_bytes() == before
 
 
 def test_the_findings_can_be_read_by_programs() -> None:
