@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -92,17 +93,24 @@ def _read(lines: list[str], where: str) -> list[Price]:
 
 
 def _price(row: dict[str, str]) -> Price:
-    price = Price(
-        model=row["model"].strip().lower(),
-        valid_from=date.fromisoformat(row["valid_from"]),
-        input_usd=float(row["input_usd"]),
-        cached_input_usd=float(row["cached_input_usd"]) if row["cached_input_usd"] else None,
-        cache_write_usd=float(row["cache_write_usd"]) if row["cache_write_usd"] else None,
-        output_usd=float(row["output_usd"]),
-    )
-    if not price.model or "/" in price.model:
+    model = row["model"].strip().lower()
+    if not model or "/" in model:
         raise ValueError(f"{row['model']!r} is no model without its provider's name")
-    return price
+    return Price(
+        model=model,
+        valid_from=date.fromisoformat(row["valid_from"]),
+        input_usd=_usd(row["input_usd"]),
+        cached_input_usd=_usd(row["cached_input_usd"]) if row["cached_input_usd"] else None,
+        cache_write_usd=_usd(row["cache_write_usd"]) if row["cache_write_usd"] else None,
+        output_usd=_usd(row["output_usd"]),
+    )
+
+
+def _usd(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{value} is no price")
+    return value
 
 
 def _text(value: str) -> str:

@@ -21,6 +21,7 @@
 -- http_status: BIGINT: the answer's status; NULL when nobody told
 -- error_type: VARCHAR: what failed, `_OTHER` when nobody told; NULL only on success
 -- cost_usd: DOUBLE: by the view `prices`; NULL when a price or a count that it needs is unknown
+-- priced_as: VARCHAR: the model of `prices` that the cost is reckoned by; NULL: not in the table
 -- reported_cost_usd: DOUBLE: what the agent says it cost
 -- source: VARCHAR: who told it: `proxy`, `span` or `log`
 -- timing: VARCHAR: `measured`, `derived` or `reported`
@@ -59,6 +60,7 @@ listed AS (
 priced AS (
     SELECT
         l.name,
+        l.model,
         p.valid_from,
         lead(p.valid_from) OVER (PARTITION BY l.name ORDER BY p.valid_from) AS valid_to,
         p.input_usd,
@@ -111,6 +113,7 @@ SELECT
             ELSE n.cache_creation_tokens * (p.cache_write_usd - p.input_usd)
         END
     ) / 1000000.0 AS cost_usd,
+    p.model AS priced_as,
     n.reported_cost_usd,
     n.source,
     n.timing,

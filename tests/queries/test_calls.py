@@ -44,20 +44,20 @@ def chat(second: float, seconds: float = 1.0, **given: Any) -> Span:
     return at(second, seconds, **given)
 
 
-def tokens(number: int) -> dict[str, int]:
+def tokens(number: int) -> dict[str, Any]:
     return {"gen_ai__usage__input_tokens": number, "gen_ai__usage__output_tokens": number}
 
 
-HASHED = {"spanscore__request__hash": "h", "gen_ai__request__model": "m"}
-REFUSED = {"http__response__status_code": 429}
-OPEN_INFERENCE = {
+HASHED: dict[str, Any] = {"spanscore__request__hash": "h", "gen_ai__request__model": "m"}
+REFUSED: dict[str, Any] = {"http__response__status_code": 429}
+OPEN_INFERENCE: dict[str, Any] = {
     "openinference__span__kind": "LLM",
     "llm__model_name": "m",
     "llm__token_count__prompt": 7,
     "llm__token_count__completion": 5,
     "llm__token_count__prompt_details__cache_read": 3,
 }
-TRACELOOP = {
+TRACELOOP: dict[str, Any] = {
     "llm__request__type": "chat",
     "gen_ai__request__model": "m",
     "gen_ai__system": "openai",

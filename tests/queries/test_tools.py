@@ -19,7 +19,7 @@ from tests.support.telemetry import traces_request
 def derived(second: float, **given: Any) -> Span:
     """A tool call that the proxy concluded from a response and the next request."""
     told = {"spanscore__role": "tool_call", "spanscore__timing": "derived"}
-    return at(second, 2, **told, **{"gen_ai__tool__name": "bash", **given})
+    return at(second, 2, **{"gen_ai__tool__name": "bash", **told, **given})
 
 
 def executed(second: float, **given: Any) -> Span:

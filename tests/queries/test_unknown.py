@@ -70,10 +70,10 @@ def requests_of(run_id: str, number: int, missing: frozenset[str]) -> Any:
         spans.append(at(0, 20, id=f"{1:016x}", **told(RUN, "cell_run")))
     for second, (column, role) in enumerate(PHASES.items(), start=1):
         if column not in missing:
-            code = role == "verify" and "verifier_exit_code" not in missing
-            given = {"process__exit__code": 1} if code else {}
+            has_code = role == "verify" and "verifier_exit_code" not in missing
+            given: dict[str, Any] = {"process__exit__code": 1} if has_code else {}
             spans.append(at(second, 0.5, id=f"{second + 1:016x}", spanscore__role=role, **given))
-    code = {} if "agent_exit_code" in missing else {"process__exit__code": 0}
+    code: dict[str, Any] = {} if "agent_exit_code" in missing else {"process__exit__code": 0}
     spans.append(at(8, 8, id=f"{20:016x}", spanscore__role="adapter_run", **code))
     if "call" not in missing:
         spans.append(at(9, id=f"{21:016x}", **told(CALL, "model_call")))
