@@ -32,7 +32,7 @@ def print_table(result: QueryResult, stream: TextIO) -> None:
     # Neither markup nor highlighting: a value may look like either.
     console = Console(file=stream, markup=False, highlight=False, emoji=False)
     columns = _shown(result)
-    names = [_visible(name) for name in result.schema.names]
+    names = [visible(name) for name in result.schema.names]
     widths = _fit(
         [
             max(map(cell_len, [name, *("NULL" if cell is None else cell for cell in column)]))
@@ -60,14 +60,14 @@ def _shown(result: QueryResult) -> list[list[str | None]]:
     head = pa.Table.from_batches(result.batches, result.schema).slice(0, SHOWN_ROWS)
     return [
         [
-            None if text is None else _visible(text)
+            None if text is None else visible(text)
             for text in itertools.chain.from_iterable(map(texts, column.chunks))
         ]
         for column in head.columns
     ]
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Control characters and those that turn the direction of writing, as escapes."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
