@@ -1,1 +1,28 @@
-"""SQL that turns spans into runs, calls, time, failures and scores."""
+"""SQL that turns spans into runs, calls, time, failures and scores.
+
+import spanscore.queries
+
+with spanscore.queries.open("spanscore.duckdb") as store:
+    store.polars("SELECT agent, model, task, status FROM runs")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .notebook import Answers
+
+__all__ = ["open"]
+
+
+def open(path_or_url: str | Path, *, token: str | None = None) -> Answers:
+    """Open a store's file, or ask the collector at a URL such as `http://127.0.0.1:4319`.
+
+    A file that a collector holds is asked through that collector. A URL needs the collector's read
+    `token`. Raises notebook.OpenError: no such file, no store, no collector, a wrong token.
+    """
+    from .notebook import open_store  # noqa: PLC0415 - most of the package needs no Arrow
+
+    return open_store(path_or_url, token=token)

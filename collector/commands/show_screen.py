@@ -142,8 +142,8 @@ def _tree(spans: Sequence[Row]) -> list[tuple[Row, int]]:
 
 
 def _bar(span: Row, start_ns: int, total_ns: int, width: int) -> str:
-    begin = round(width * (span["start_ns"] - start_ns) / total_ns)
-    length = round(width * max(span["duration_ns"], 0) / total_ns)
+    begin: int = round(width * (span["start_ns"] - start_ns) / total_ns)
+    length: int = round(width * max(span["duration_ns"], 0) / total_ns)
     begin = min(begin, width - 1)
     return " " * begin + (_BLOCK * min(length, width - begin) or "▏")
 
