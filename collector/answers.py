@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import duckdb
+
+from spanscore.queries.view import View
 
 from . import running
 from .client import NotAnsweringError, query_over_http
 from .config import Settings
 from .inbox import Inbox
 from .keys import read_token
+from .own_views import views_of
 from .store.database import DatabaseError, open_database
 from .store.loader import Loader
+from .store.marts import Marts
 from .store.query import QueryLimits, QueryResult, harden, run_query
 
 LOAD_S = 600.0
 """How long loading what a killed collector left behind may take before a file is read."""
+
+REFRESH_S = 30.0
+"""How long a query waits for the views of runs that are not computed yet."""
 
 RESTART_S = 15.0
 RETRY_S = 0.1
@@ -30,7 +39,7 @@ def ask(settings: Settings, sql: str) -> QueryResult:
     While a collector holds the file it is asked over HTTP. Otherwise the file is opened, and what
     was acknowledged but not loaded yet is loaded first.
 
-    Raises QueryError, DatabaseError, InboxError and ClientError.
+    Raises QueryError, DatabaseError, InboxError, CatalogError and ClientError.
     """
     deadline_s = time.monotonic() + RESTART_S
     while collector := running.find(settings.db):
@@ -48,31 +57,33 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
         raise DatabaseError(
             f"{settings.db} does not exist. Start `spanscore serve`, or name the file with --db."
         )
-    connection = open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB")
-    try:
-        _load_left_over(connection, settings.inbox)
+    views = views_of(settings)
+    with _loaded(settings, views) as connection:
+        if not Marts(connection, views).refresh_all(within_s=REFRESH_S):
+            print(
+                "spanscore: the views of runs are not complete yet; ask again, or let "
+                "`spanscore serve` compute them",
+                file=sys.stderr,
+            )
         harden(connection)
         limits = QueryLimits(
             seconds=settings.sql_timeout.total_seconds(), rows=settings.sql_max_rows
         )
         return run_query(connection, sql, limits)
-    finally:
-        connection.close()
 
 
 def load_waiting(settings: Settings) -> None:
     """Load what waits in the inbox, if no collector does so already."""
-    if running.find(settings.db):
-        return
-    connection = open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB")
-    try:
-        _load_left_over(connection, settings.inbox)
-    finally:
-        connection.close()
+    if not running.find(settings.db):
+        with _loaded(settings, views_of(settings)):
+            pass
 
 
-def _load_left_over(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    if not path.exists():
-        return
-    with Inbox(path) as inbox:
-        Loader(connection, inbox).drain(time.monotonic() + LOAD_S)
+@contextmanager
+def _loaded(settings: Settings, views: Sequence[View]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, with what waited in the inbox loaded."""
+    with open_database(settings.db, memory_limit=settings.memory_limit, views=views) as connection:
+        if settings.inbox.exists():
+            with Inbox(settings.inbox) as inbox:
+                Loader(connection, inbox).drain(time.monotonic() + LOAD_S)
+        yield connection

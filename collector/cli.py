@@ -11,6 +11,7 @@ import typer
 
 from . import running
 from .agent_lines import Endpoints, UnknownAgentError, lines
+from .cli_runs import commands
 from .config import ConfigError, Settings
 from .options import with_settings
 
@@ -22,6 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An OpenTelemetry-native collector for coding-agent runs: spans in, scores out.",
 )
+
+
+app.add_typer(commands)
 
 
 @app.callback(invoke_without_command=True)
@@ -61,12 +65,12 @@ def serve(
 
     def announce(note: running.Running) -> None:
         endpoints = Endpoints(http=note.http, grpc=note.grpc, token=settings.token)
+        typer.echo("\n".join(lines(endpoints, agent)) + "\n")
         typer.echo(f"spanscore {note.version} receives")
         typer.echo(f"  OTLP/gRPC  {note.grpc}")
         typer.echo(f"  OTLP/HTTP  {note.http}   (/v1/traces, /v1/logs, /v1/metrics)")
         typer.echo(f"  SQL        {note.web}   (spanscore sql QUERY --db {settings.db})")
-        typer.echo(f"  into       {settings.db.resolve()}\n")
-        typer.echo("\n".join(lines(endpoints, agent)))
+        typer.echo(f"  into       {settings.db.resolve()}")
         typer.echo("Ctrl-C stops it.")
         sys.stdout.flush()
 
@@ -79,7 +83,7 @@ def serve(
     "`spanscore sql \"SELECT attributes['any.key'] FROM spans LIMIT 5\" --format json`\n\n"
     "`echo 'FROM logs LIMIT 5' | spanscore sql -` reads the query from standard input."
 )
-@with_settings("db", "sql_timeout", "sql_max_rows", "memory")
+@with_settings("db", "sql_timeout", "sql_max_rows", "memory", "views", "prices")
 def sql(
     settings: Settings,
     query: Annotated[str, typer.Argument(help="One reading SQL statement; - reads it from stdin.")],
@@ -101,7 +105,8 @@ def sql(
     epilog="**Examples**\n\n"
     "`spanscore import traces.jsonl` takes what the OTel Collector's file exporter writes.\n\n"
     "`spanscore import captured/` takes every .pb, .json, .jsonl and .gz file below a folder.\n\n"
-    "`spanscore import moved-aside.inbox` takes what is whole in a damaged inbox.",
+    "`spanscore import moved-aside.inbox` takes what is whole in a damaged inbox.\n\n"
+    "`spanscore import cells published-cells.json` takes published cell records as runs.",
 )
 @with_settings("db", "max_request", "inbox_max", "mask_values", "mask_env", "mask_patterns",
                "content", "memory")  # fmt: skip
@@ -117,6 +122,12 @@ def import_(
     Works while a collector runs on the file, and when none does. What cannot be read is named with
     its byte offset, the rest goes in.
     """
+    if str(paths[0]) == "cells" and not paths[0].exists():
+        from .commands.cells_import import import_published_cells
+
+        for file in paths[1:]:
+            import_published_cells(settings, file)
+        return
     from .commands.otlp_import import import_otlp
 
     raise typer.Exit(import_otlp(settings, paths, output_format))
@@ -165,6 +176,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if str(error) == "Query interrupted":  # DuckDB's word for Ctrl-C
+            sys.exit(130)
         if not _is_ours(error):
             raise
         _fail(str(error), 1)

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     memory: ByteSize = Field(
         ByteSize(600_000_000), ge=200_000_000, description="Memory that DuckDB may take."
     )
+    views: Names = Field(
+        [], description="Folders whose .sql files become views too, comma separated."
+    )
+    prices: Path | None = Field(
+        None, description="CSV of prices a model, in place of those that come with spanscore."
+    )
     sql_timeout: Age = Field(
         timedelta(seconds=30), gt=timedelta(0), description="Longest SQL query."
     )
@@ -182,6 +188,11 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """The exact values to mask."""
         return [*self.mask_values, *(os.environ[name] for name in self.mask_env)]
+
+    @property
+    def memory_limit(self) -> str:
+        """`memory` as DuckDB reads it."""
+        return f"{self.memory // 1_000_000}MB"
 
     @property
     def inbox(self) -> Path:

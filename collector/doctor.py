@@ -212,7 +212,7 @@ def compact(settings: Settings) -> tuple[int, int]:
 
 def _copy(settings: Settings, new: Path) -> None:
     new.unlink(missing_ok=True)
-    memory_limit = f"{settings.memory // 1_000_000}MB"
+    memory_limit = settings.memory_limit
     with open_database(settings.db, memory_limit=memory_limit) as connection:
         connection.execute("CHECKPOINT")
         [(name,)] = connection.execute("SELECT current_database()").fetchall()

@@ -72,6 +72,8 @@ _METAVARS = {
     "retain": "AGE",
     "max_size": "SIZE",
     "memory": "SIZE",
+    "views": "FOLDER,...",
+    "prices": "FILE",
     "sql_timeout": "AGE",
     "sql_max_rows": "ROWS",
 }

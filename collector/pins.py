@@ -19,5 +19,5 @@ def set_pin(settings: Settings, run_id: str, *, pinned: bool) -> None:
     if collector:
         change_pin_over_http(collector.web, read_token(settings.db), run_id, pinned=pinned)
         return
-    with open_database(settings.db, memory_limit=f"{settings.memory // 1_000_000}MB") as connection:
+    with open_database(settings.db, memory_limit=settings.memory_limit) as connection:
         (retention.pin if pinned else retention.unpin)(connection, run_id)

@@ -14,14 +14,19 @@ from multiprocessing.connection import Connection
 import duckdb
 from aiohttp import web
 
+from spanscore.queries.view import CatalogError
+
 from .child import NotStarted
 from .config import Settings, cannot_open, split_address
 from .inbox import Inbox, InboxError
 from .keys import KeyFileError, read_token
+from .own_views import views_of
 from .store.database import DatabaseError, open_database
 from .store.housekeeping import Housekeeper
 from .store.loader import Loader
+from .store.marts import Marts
 from .store.query import QueryLimits, harden
+from .store.refresher import refresh_until
 from .web.app import make_app
 from .web.state import State
 
@@ -44,7 +49,7 @@ def run_store(settings: Settings, ready: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         store = Store(settings)
-    except (DatabaseError, InboxError, KeyFileError, OSError) as error:
+    except (CatalogError, DatabaseError, InboxError, KeyFileError, OSError) as error:
         ready.send(NotStarted(str(error)))
         return
     with contextlib.closing(store):
@@ -58,7 +63,9 @@ class Store:
         self._settings = settings
         self._token = read_token(settings.db)
         self._database = open_database(
-            settings.db, memory_limit=f"{settings.memory // 1_000_000}MB"
+            settings.db,
+            memory_limit=settings.memory_limit,
+            views=(views := views_of(settings)),
         )
         harden(self._database)
         self._inbox = Inbox(settings.inbox, max_bytes=settings.inbox_max)
@@ -72,6 +79,10 @@ class Store:
         self._fault = ("", -FAULT_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._load, name="loader")
+        marts = Marts(self._database.cursor(), views)
+        self._refresher = threading.Thread(
+            target=refresh_until, args=(self._stop, marts), name="refresher"
+        )
 
     async def serve(self, ready: Connection) -> None:
         """Answer on the web port until told to stop."""
@@ -90,6 +101,7 @@ class Store:
             await runner.cleanup()
             return
         self._thread.start()
+        self._refresher.start()
         ready.send(runner.addresses[0][1])
         await _until_told(stopping)
         await runner.cleanup()
@@ -99,6 +111,7 @@ class Store:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+            self._refresher.join()
             with contextlib.suppress(duckdb.Error, InboxError):
                 self._loader.drain(time.monotonic() + DRAIN_S)
         with contextlib.suppress(duckdb.Error):

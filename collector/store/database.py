@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 import duckdb
 
+from spanscore.queries.view import View
+
+from .marts import Marts
 from .migrations import MIGRATIONS, Migration
 
 WAL_AUTOCHECKPOINT = "256MB"
@@ -38,14 +42,21 @@ class Schema:
 
 
 def open_database(
-    path: Path, *, memory_limit: str = "600MB", schema: Schema | None = None
+    path: Path,
+    *,
+    memory_limit: str = "600MB",
+    schema: Schema | None = None,
+    views: Sequence[View] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open `path` for writing, create or migrate its schema, and return the connection.
 
+    `views` are those of the catalog (None: the built-in ones); where they are not those of the file
+    they are made anew, and what they say of each run is computed again later.
     Before a migration a copy is kept as `FILE.v<old>.bak`. A new file is mode 0600; its WAL follows
     the umask, which the command sets.
-    Raises DatabaseError when another process holds the file, when it is no DuckDB file, when a
-    newer spanscore wrote it, or when the disk takes no more.
+    Raises CatalogError for a view that DuckDB does not accept, and DatabaseError when another
+    process holds the file, when it is no DuckDB file, when a newer spanscore wrote it, or when the
+    disk takes no more.
     """
     schema = schema or Schema()
     is_new = not path.exists()
@@ -57,6 +68,7 @@ def open_database(
             _create(connection, schema)
         else:
             connection = _bring_up_to_date(connection, path, memory_limit, schema)
+        Marts(connection, views).prepare()
     except duckdb.OperationalError as error:  # of commits too, when the disk is full
         connection.close()
         raise DatabaseError(_explain_open(path, str(error))) from error

@@ -17,6 +17,7 @@ from ..decode.errors import DecodeError
 from ..inbox import Entry, Inbox
 from ..signals import Signal
 from . import arrivals, conversations, duplicates, traces
+from .marts import mark_received
 from .resources import Known
 
 READER = "loader"
@@ -88,16 +89,18 @@ class Loader:
     def run(self, stop: threading.Event, *, idle: Callable[[], None]) -> None:
         """Load until `stop` is set; then return at once, what is left stays in the inbox.
 
-        `idle` is called between transactions; it may use the database, and returns soon.
+        `idle` is called between transactions and while nothing arrives; it may use the database,
+        and returns soon.
         """
         while not stop.is_set():
             began_s = time.monotonic()
             full = self.load_once()
             if not full:
                 stop.wait(max(0.0, INTERVAL_S - (time.monotonic() - began_s)))
+            idle()
+            while not full and not stop.is_set() and not self._inbox.changed():
+                stop.wait(POLL_S)
                 idle()
-                while not stop.is_set() and not self._inbox.changed():
-                    stop.wait(POLL_S)
 
     def drain(self, deadline_s: float) -> bool:
         """Load all there is until `time.monotonic()` passes `deadline_s`; whether it is all in."""
@@ -146,6 +149,8 @@ class Loader:
                     group = self._fresh(group, done)
                 if group:
                     self._store(signal, decode(signal, [e.request for e in group]), done)
+                    received = [entry.request.received_ns for entry in group]
+                    mark_received(self._connection, _TABLES[signal], min(received), max(received))
             self._write_cursor(entries[-1].position)
             self._connection.execute("COMMIT")
         except BaseException:

@@ -3,11 +3,12 @@
 What a view whose header says `Kept: by run` says of a run depends on that run's spans, logs and
 points alone. So its rows are computed once and kept in a table of the schema `marts`, and the view
 reads that table. A transaction that stores something for a run marks the run as stale; `refresh`
-computes stale runs anew, on the loader's thread, a few seconds later.
+computes stale runs anew, a few seconds later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Sequence
@@ -45,23 +46,23 @@ UNION SELECT run_id FROM stg_points
 UNION SELECT run_id FROM marts.kept_run
 """
 
-_RECEIVED = (
-    """
+_RECEIVED = {
+    "span": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM trace
     WHERE trace_id IN (SELECT trace_id FROM span WHERE received_ns BETWEEN ? AND ?)
     """,
-    """
+    "log": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM log_joined
     WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
     """,
-    """
+    "metric_point": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM metric_point_joined
     WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
     """,
-)
+}
 
 _MOVED = """
 INSERT INTO marts.stale_run
@@ -124,12 +125,23 @@ WHERE run_id IN (SELECT run_id FROM due_run) AND start_ns BETWEEN {first} AND {l
 """
 
 
+def mark_received(
+    connection: duckdb.DuckDBPyConnection, table: str, first_ns: int, last_ns: int
+) -> None:
+    """The runs of all that `table` (span, log, metric_point) received in this time are stale.
+
+    Both ends are included.
+    """
+    connection.execute(_RECEIVED[table], [first_ns, last_ns])
+
+
 class Marts:
     """The kept views of one database. `connection` writes, and one thread at a time uses this.
 
     Call `prepare` once after the database was opened, `mark_received` in the transaction that
-    stores rows, and `refresh` between transactions. A kill at any point loses no mark: it is part
-    of the transaction that made it due, and is cleared in the one that answers it.
+    stores rows, and `refresh` now and then, also beside the loader on a connection of its own. A
+    kill at any point loses no mark: it is part of the transaction that made it due, and is cleared
+    in the one that answers it.
     """
 
     def __init__(
@@ -161,11 +173,6 @@ class Marts:
             self._connection.execute("ROLLBACK")
             raise
 
-    def mark_received(self, first_ns: int, last_ns: int) -> None:
-        """The runs of everything received in this time, both ends included, are stale."""
-        for statement in _RECEIVED:
-            self._connection.execute(statement, [first_ns, last_ns])
-
     def mark_runs(self, run_ids: Sequence[str]) -> None:
         """These runs are stale, such as those that retention has removed."""
         self._connection.execute("INSERT INTO marts.stale_run SELECT unnest(?)", [list(run_ids)])
@@ -184,13 +191,27 @@ class Marts:
     def refresh(self, *, now_ns: int | None = None, cool_down_ns: int = COOL_DOWN_NS) -> int:
         """Compute the stale runs that are due, at most BATCH_RUNS; how many they were.
 
-        All of their rows are replaced in one transaction. With `cool_down_ns=0` all are due.
+        One transaction: it sees the store as of one moment, so that what the loader commits
+        meanwhile stays marked, and the rows of a run are replaced all at once. With
+        `cool_down_ns=0` all stale runs are due.
         """
         now_ns = time.time_ns() if now_ns is None else now_ns
-        self._connection.execute(_MOVED)
+        self._connection.execute("BEGIN")
+        try:
+            due = self._refresh(now_ns, cool_down_ns)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
+                self._connection.execute("ROLLBACK")
+            raise
+        return due
+
+    def _refresh(self, now_ns: int, cool_down_ns: int) -> int:
         self._connection.execute(_SILENT, [now_ns - 60 * 10**9])
-        self._connection.execute(_LENT)
-        self._connection.execute(_BESIDE)
+        if not self.stale():
+            return 0
+        for statement in (_MOVED, _LENT, _BESIDE):
+            self._connection.execute(statement)
         span_cost_ns = SPAN_COST_NS if cool_down_ns else 0
         self._connection.execute(_DUE, [cool_down_ns, span_cost_ns, now_ns, BATCH_RUNS])
         [(due, kept)] = self._connection.execute(
@@ -201,12 +222,13 @@ class Marts:
             self._replace(now_ns, any_kept=kept > 0)
         return int(due)
 
-    def refresh_all(self) -> int:
-        """Compute every stale run now; how many they were."""
-        runs = 0
-        while done := self.refresh(cool_down_ns=0):
-            runs += done
-        return runs
+    def refresh_all(self, *, within_s: float = float("inf")) -> bool:
+        """Compute every stale run now; False if some are left when `within_s` is over."""
+        deadline_s = time.monotonic() + within_s
+        while self.refresh(cool_down_ns=0):
+            if time.monotonic() > deadline_s:
+                return False
+        return True
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256()
@@ -250,28 +272,21 @@ class Marts:
         catalog.create_tables(self._connection, self._computed, prefix="due_", names=names)
 
     def _replace(self, now_ns: int, *, any_kept: bool) -> None:
-        self._connection.execute("BEGIN")
-        try:
-            for view in self._kept:
-                if any_kept:
-                    self._forget(f"marts.{view.name}")
-                self._connection.execute(
-                    f"INSERT INTO marts.{view.name} BY NAME SELECT * FROM due_{view.name}"
-                )
-            for table in ("kept_run", "kept_trace", "stale_run"):
-                self._forget(f"marts.{table}")
+        for view in self._kept:
+            if any_kept:
+                self._forget(f"marts.{view.name}")
             self._connection.execute(
-                "INSERT INTO marts.kept_run SELECT r.run_id, ?, r.spans FROM due_runs AS r",
-                [now_ns],
+                f"INSERT INTO marts.{view.name} BY NAME SELECT * FROM due_{view.name}"
             )
-            self._connection.execute(
-                "INSERT INTO marts.kept_trace SELECT trace_id, run_id FROM trace "
-                "WHERE run_id IN (SELECT run_id FROM due_run)"
-            )
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
+        for table in ("kept_run", "kept_trace", "stale_run"):
+            self._forget(f"marts.{table}")
+        self._connection.execute(
+            "INSERT INTO marts.kept_run SELECT r.run_id, ?, r.spans FROM due_runs AS r", [now_ns]
+        )
+        self._connection.execute(
+            "INSERT INTO marts.kept_trace SELECT trace_id, run_id FROM trace "
+            "WHERE run_id IN (SELECT run_id FROM due_run)"
+        )
 
     def _forget(self, table: str) -> None:
         self._connection.execute(

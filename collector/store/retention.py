@@ -37,6 +37,7 @@ _REMOVE = (
     """DELETE FROM span WHERE trace_id IN
        (SELECT trace_id FROM trace WHERE run_id IN (SELECT unnest(?)))""",
     "DELETE FROM trace WHERE run_id IN (SELECT unnest(?))",
+    "INSERT INTO marts.stale_run SELECT unnest(?)",
     "DELETE FROM conversation WHERE run_id IN (SELECT unnest(?))",
 )
 
@@ -70,6 +71,8 @@ def apply(
 
 def _remove_older(connection: duckdb.DuckDBPyConnection, before_ns: int) -> int:
     removed = 0
+    if not _anything_before(connection, before_ns):
+        return removed
     for _ in range(MAX_STEPS):
         runs = [run_id for run_id, _, _ in _oldest(connection, before_ns)]
         if not runs:
@@ -79,6 +82,16 @@ def _remove_older(connection: duckdb.DuckDBPyConnection, before_ns: int) -> int:
     for statement in _REMOVE_RUNLESS:
         connection.execute(statement, [before_ns])
     return removed
+
+
+def _anything_before(connection: duckdb.DuckDBPyConnection, before_ns: int) -> bool:
+    """Whether any row is old enough; nearly always not, and then nothing needs to be grouped."""
+    [(found,)] = connection.execute(
+        "SELECT least((SELECT min(received_ns) FROM span), (SELECT min(received_ns) FROM log), "
+        "(SELECT min(received_ns) FROM metric_point)) < ?",
+        [before_ns],
+    ).fetchall()
+    return bool(found)
 
 
 def _remove_above(connection: duckdb.DuckDBPyConnection, max_bytes: int) -> int:

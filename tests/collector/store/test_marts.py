@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,10 +40,8 @@ class Keeping:
     marts: Marts
 
     def put(self, *requests: Request) -> None:
-        """Load the requests, and mark what they touch."""
+        """Load the requests; the loader marks what they touch."""
         self.store.put(*requests)
-        received = [request.received_ns for request in requests]
-        self.marts.mark_received(min(received), max(received))
 
     def differences(self) -> dict[str, int]:
         """By kept view: rows that are kept and not computed anew, or the reverse."""
@@ -162,6 +161,26 @@ def test_more_runs_than_a_batch_are_computed_batch_by_batch(
     assert keeping.marts.refresh(cool_down_ns=0) == 3
     assert keeping.marts.refresh_all() == 4
     assert keeping.store.one("SELECT count(*) FROM runs") == 7
+
+
+def test_what_is_loaded_while_runs_are_computed_is_computed_next(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = catalog.create_tables
+
+    def create_while_more_arrives(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.undo()
+        keeping.put(traces_request(span(span_id="2" * 16, session__id="s1")))
+        create(*args, **kwargs)
+
+    monkeypatch.setattr(catalog, "create_tables", create_while_more_arrives)
+    beside = Marts(keeping.store.connection.cursor())
+    keeping.put(traces_request(span(span_id="1" * 16, session__id="s1")))
+    assert beside.refresh(cool_down_ns=0) == 1
+    assert keeping.store.ask("SELECT spans FROM runs") == [(1,)]
+    assert beside.refresh(cool_down_ns=0) == 1
+    assert keeping.store.ask("SELECT spans FROM runs") == [(2,)]
+    assert beside.stale() == 0
 
 
 def test_a_store_that_is_opened_again_keeps_what_it_has(tmp_path: Path) -> None:

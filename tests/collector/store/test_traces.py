@@ -122,6 +122,32 @@ def test_the_start_up_of_codex_belongs_to_the_conversation_that_follows(store: S
     assert runs(store) == [(OTHER, "c1", "inferred")]
 
 
+def test_the_end_of_codex_belongs_to_the_conversation_before_it(store: Stored) -> None:
+    late_ns = START_NS + SECOND_NS + 4_000_000
+    store.put(
+        traces_request(span(conversation__id="c1"), resource=CODEX),
+        traces_request(span(trace=OTHER, start_ns=late_ns, end_ns=late_ns), resource=CODEX),
+    )
+    assert runs(store)[1] == (OTHER, "c1", "inferred")
+
+
+def test_what_lies_between_two_conversations_belongs_to_the_nearer_one(store: Stored) -> None:
+    next_ns = START_NS + 2 * SECOND_NS
+    for trace, at_ns in (("a1" * 16, next_ns - 400_000_000), ("a2" * 16, next_ns - 600_000_000)):
+        store.put(
+            traces_request(span(trace=trace, start_ns=at_ns, end_ns=at_ns), resource=CODEX)
+        )
+    store.put(
+        traces_request(span(conversation__id="c1"), resource=CODEX),
+        traces_request(
+            span(trace=OTHER, conversation__id="c2", start_ns=next_ns, end_ns=next_ns + SECOND_NS),
+            resource=CODEX,
+        ),
+    )
+    found = {trace: run for trace, run, _ in runs(store)}
+    assert (found["a1" * 16], found["a2" * 16]) == ("c2", "c1")
+
+
 def test_nothing_is_inferred_where_two_conversations_overlap(store: Stored) -> None:
     store.put(
         traces_request(span(conversation__id="c1"), resource=CODEX),

@@ -1,22 +1,25 @@
--- Grain: a conversation and an hour it touches, from a little before it names itself: an agent's
--- start-up is up to 5 s earlier, at most half the way back to the conversation before. Conversations
--- of one service that overlap are left out: nothing may be merged there.
+-- Grain: a conversation and an hour it touches, with the agent's start-up (up to 5 s before it names
+-- itself) and its end (up to 1 s after), at most half the way to the conversation beside it.
+-- Conversations of one service that overlap are left out: nothing may be merged there.
 CREATE OR REPLACE VIEW conversation_window AS
 SELECT
     service_name,
     run_id,
     lead_in_ns AS start_ns,
-    end_ns,
-    unnest(range(lead_in_ns // 3600000000000, end_ns // 3600000000000 + 1)) AS hour
+    lead_out_ns AS end_ns,
+    unnest(range(lead_in_ns // 3600000000000, lead_out_ns // 3600000000000 + 1)) AS hour
 FROM (
     SELECT
         service_name,
         run_id,
-        end_ns,
         greatest(
             start_ns - 5000000000,
             coalesce(start_ns - (start_ns - earlier_end_ns) // 2, 0)
-        ) AS lead_in_ns
+        ) AS lead_in_ns,
+        least(
+            end_ns + 1000000000,
+            coalesce(end_ns + (next_start_ns - end_ns) // 2, end_ns + 1000000000)
+        ) AS lead_out_ns
     FROM (
         SELECT
             service_name,
