@@ -24,7 +24,7 @@ Habits that hold in all of them:
   comes for the run; the store does that a few seconds later. The others are computed when asked.
 
 Own views: put `.sql` files of the same form, header and all, into a folder and name it by the
-setting `queries`.
+setting `views`.
 """
 
 _LAYERS = {
