@@ -58,17 +58,7 @@ def sessions(
         connection.close()
 
 
-# Its last traces begin 3 ms after the last record that names the conversation.
-LATE = "codex/root-path"
-LATE_IS_ONE_RUN = pytest.mark.xfail(
-    strict=True, reason="conversation_window has no slack at its end"
-)
-
-
-@pytest.mark.parametrize(
-    "session",
-    [pytest.param(s, marks=LATE_IS_ONE_RUN) if s == LATE else s for s in SESSIONS],
-)
+@pytest.mark.parametrize("session", SESSIONS)
 def test_a_captured_session_is_exactly_one_run(
     sessions: dict[str, duckdb.DuckDBPyConnection], session: str
 ) -> None:
@@ -189,7 +179,7 @@ def test_the_metrics_of_a_session_give_its_token_totals(
 
 def test_sessions_side_by_side_stay_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     with stored(tmp_path_factory.mktemp("all")) as store:
-        apart = set(SESSIONS) - {LATE}
+        apart = set(SESSIONS)
         for session in sorted(apart):
             store.put(*session_requests(session))
         catalog.create_tables(store.connection)

@@ -12,6 +12,7 @@ import pytest
 
 from spanscore.collector.inbox import Request
 from spanscore.collector.store.marts import Marts
+from spanscore.collector.store.stale_runs import mark_runs
 from spanscore.queries import catalog
 from spanscore.queries.view import CatalogError, parse
 from tests.support.scored import rows
@@ -116,7 +117,7 @@ def test_a_run_that_retention_removed_is_forgotten(keeping: Keeping) -> None:
     keeping.marts.refresh_all()
     keeping.store.connection.execute("DELETE FROM span")
     keeping.store.connection.execute("DELETE FROM trace")
-    keeping.marts.mark_runs(["s1"])
+    mark_runs(keeping.store.connection, ["s1"])
     keeping.marts.refresh_all()
     assert keeping.store.one("SELECT count(*) FROM runs") == 0
     assert keeping.differences() == {}
@@ -159,7 +160,7 @@ def test_more_runs_than_a_batch_are_computed_batch_by_batch(
         made = span(trace=f"{number:032x}", session__id=f"s{number}")
         keeping.put(traces_request(made, resource=service))
     assert keeping.marts.refresh(cool_down_ns=0) == 3
-    assert keeping.marts.refresh_all() == 4
+    assert keeping.marts.refresh_all(), "none is left"
     assert keeping.store.one("SELECT count(*) FROM runs") == 7
 
 
@@ -181,6 +182,30 @@ def test_what_is_loaded_while_runs_are_computed_is_computed_next(
     assert beside.refresh(cool_down_ns=0) == 1
     assert keeping.store.ask("SELECT spans FROM runs") == [(2,)]
     assert beside.stale() == 0
+
+
+def test_a_run_that_cannot_be_computed_is_set_aside_and_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "numbers.sql").write_text(
+        "-- Runs named for a number.\n-- Grain: a run.\n-- Kept: by run\n"
+        "-- run_id: VARCHAR: the run\n-- number: BIGINT: it\n"
+        "SELECT r.run_id, CAST(r.run_id AS BIGINT) AS number FROM runs AS r\n"
+    )
+    with stored(tmp_path) as store:
+        marts = Marts(store.connection, catalog.load([folder]))
+        marts.prepare()
+        for number, session in enumerate(["1", "2", "no number", "4"], start=1):
+            store.put(traces_request(span(trace=f"{number:032x}", session__id=session)))
+        assert marts.refresh_all()
+        told = store.ask("SELECT run_id FROM numbers ORDER BY run_id")
+        assert told == [("1",), ("2",), ("4",)]
+        [(run_id, reason)] = store.ask("SELECT run_id, reason FROM marts.failed_run")
+        assert run_id == "no number"
+        assert "Could not convert" in reason
+        assert marts.stale() == 0
 
 
 def test_a_store_that_is_opened_again_keeps_what_it_has(tmp_path: Path) -> None:
