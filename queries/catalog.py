@@ -69,7 +69,7 @@ def create_views(
     for view in builtin() if views is None else views:
         try:
             connection.execute(f"CREATE OR REPLACE VIEW {view.name} AS {view.select}")
-        except duckdb.Error as error:
+        except duckdb.ProgrammingError as error:
             raise CatalogError(f"the view {view.name} ({view.layer}): {error}") from error
 
 
@@ -93,7 +93,7 @@ def create_tables(
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {table} AS {view.reading_from(known)}"
             )
-        except duckdb.Error as error:
+        except duckdb.ProgrammingError as error:
             raise CatalogError(f"the view {view.name} ({view.layer}): {error}") from error
         known[view.name] = table
 

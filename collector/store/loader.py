@@ -17,8 +17,8 @@ from ..decode.errors import DecodeError
 from ..inbox import Entry, Inbox
 from ..signals import Signal
 from . import arrivals, conversations, duplicates, traces
-from .marts import mark_received
 from .resources import Known
+from .stale_runs import mark_received
 
 READER = "loader"
 

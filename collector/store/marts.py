@@ -16,15 +16,13 @@ from collections.abc import Sequence
 import duckdb
 
 from spanscore.queries import catalog
-from spanscore.queries.view import View
+from spanscore.queries.view import CatalogError, View
+
+from . import stale_runs
+from .stale_runs import COOL_DOWN_NS
 
 BATCH_RUNS = 500
 """Runs computed at once: some 250,000 spans."""
-
-COOL_DOWN_NS = 2 * 10**9
-"""A run that keeps changing is computed anew after this and SPAN_COST_NS for each of its spans."""
-
-SPAN_COST_NS = 100_000
 
 _TABLES = (
     "CREATE SCHEMA IF NOT EXISTS marts",
@@ -36,103 +34,42 @@ _TABLES = (
     # Where each trace was when its run was computed: a late id moves a trace to another run.
     "CREATE TABLE IF NOT EXISTS marts.kept_trace ("
     "trace_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL)",
+    # Runs that could not be computed, and of which the views say nothing; tried again when
+    # something new comes for them and when the file is opened.
+    "CREATE TABLE IF NOT EXISTS marts.failed_run ("
+    "run_id VARCHAR NOT NULL, failed_at_ns BIGINT NOT NULL, reason VARCHAR NOT NULL)",
 )
 
-_ALL_STALE = """
-INSERT INTO marts.stale_run
-SELECT run_id FROM trace
-UNION SELECT run_id FROM log_joined WHERE run_id IS NOT NULL
-UNION SELECT run_id FROM stg_points
-UNION SELECT run_id FROM marts.kept_run
-"""
+_OWN_TABLES = ("version", "stale_run", "kept_run", "kept_trace", "failed_run")
 
-_RECEIVED = {
-    "span": """
-    INSERT INTO marts.stale_run
-    SELECT DISTINCT run_id FROM trace
-    WHERE trace_id IN (SELECT trace_id FROM span WHERE received_ns BETWEEN ? AND ?)
-    """,
-    "log": """
-    INSERT INTO marts.stale_run
-    SELECT DISTINCT run_id FROM log_joined
-    WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
-    """,
-    "metric_point": """
-    INSERT INTO marts.stale_run
-    SELECT DISTINCT run_id FROM metric_point_joined
-    WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
-    """,
-}
-
-_MOVED = """
-INSERT INTO marts.stale_run
-SELECT unnest([k.run_id, t.run_id])
-FROM marts.kept_trace AS k JOIN trace AS t USING (trace_id)
-WHERE k.run_id <> t.run_id
-"""
-
-# A heartbeat that stops is seen by nothing that arrives.
-_SILENT = """
-INSERT INTO marts.stale_run
-SELECT r.run_id
-FROM marts.runs AS r JOIN marts.kept_run AS k USING (run_id)
-WHERE r.status = 'running' AND k.computed_at_ns < ?
-"""
-
-# A run that an instance names takes along the instance's rows that name none, and gives them back
-# when the instance names a second run.
-_LENT = """
-INSERT INTO marts.stale_run
-WITH named AS (
-    SELECT DISTINCT t.instance_id, k.run_id IS NULL AS is_new
-    FROM trace AS t
-    JOIN (SELECT DISTINCT run_id FROM marts.stale_run) AS s USING (run_id)
-    LEFT JOIN marts.kept_run AS k USING (run_id)
-    WHERE t.instance_id IS NOT NULL
+# What may be the fault of one run's rows, or of too many rows at once; other faults are raised.
+_OF_A_RUN = (
+    CatalogError,
+    duckdb.DataError,
+    duckdb.ProgrammingError,
+    duckdb.OutOfMemoryException,
 )
-SELECT run_id FROM marts.kept_run WHERE run_id IN (SELECT instance_id FROM named)
-UNION
-SELECT t.run_id FROM trace AS t JOIN named AS n USING (instance_id) WHERE n.is_new
+
+_DUE_RUNS = "CREATE OR REPLACE TEMP TABLE due_run AS SELECT unnest(?) AS run_id"
+
+_KEPT_RUNS = "INSERT INTO marts.kept_run SELECT r.run_id, ?, r.spans FROM due_runs AS r"
+
+_KEPT_TRACES = """
+INSERT INTO marts.kept_trace
+SELECT trace_id, run_id FROM trace WHERE run_id IN (SELECT run_id FROM due_run)
 """
 
-# A conversation that is new may end the certainty about what named no run beside it.
-_BESIDE = """
-INSERT INTO marts.stale_run
-SELECT DISTINCT beside.run_id
-FROM conversation AS new
-JOIN conversation AS beside
-    ON beside.service_name = new.service_name
-    AND beside.start_ns <= new.end_ns + 5000000000 AND beside.end_ns >= new.start_ns - 5000000000
-WHERE new.run_id IN (SELECT run_id FROM marts.stale_run)
-    AND new.run_id NOT IN (SELECT run_id FROM marts.kept_run)
-    AND beside.run_id IN (SELECT run_id FROM marts.kept_run)
-"""
+_FAILED = "INSERT INTO marts.failed_run SELECT run_id, ?, ? FROM due_run"
 
-_DUE = """
-CREATE OR REPLACE TEMP TABLE due_run AS
-SELECT s.run_id, k.run_id IS NOT NULL AS is_kept
-FROM (SELECT DISTINCT run_id FROM marts.stale_run) AS s
-LEFT JOIN marts.kept_run AS k USING (run_id)
-WHERE k.run_id IS NULL OR k.computed_at_ns + ? + k.spans * ? <= ?
-ORDER BY k.computed_at_ns NULLS FIRST, s.run_id
-LIMIT ?
-"""
+_TRY_AGAIN = "INSERT INTO marts.stale_run SELECT run_id FROM marts.failed_run"
+
+_KEPT_NOTHING = "INSERT INTO marts.kept_run SELECT run_id, ?, 0 FROM due_run"
 
 _SPANS = """
 CREATE OR REPLACE TEMP VIEW due_spans AS
 SELECT * FROM spans
 WHERE run_id IN (SELECT run_id FROM due_run) AND start_ns BETWEEN {first} AND {last}
 """
-
-
-def mark_received(
-    connection: duckdb.DuckDBPyConnection, table: str, first_ns: int, last_ns: int
-) -> None:
-    """The runs of all that `table` (span, log, metric_point) received in this time are stale.
-
-    Both ends are included.
-    """
-    connection.execute(_RECEIVED[table], [first_ns, last_ns])
 
 
 class Marts:
@@ -162,6 +99,7 @@ class Marts:
         fingerprint = self._fingerprint()
         rows = self._connection.execute("SELECT fingerprint FROM marts.version").fetchall()
         if rows == [(fingerprint,)]:
+            self._connection.execute(_TRY_AGAIN)
             return
         self._connection.execute("BEGIN")
         try:
@@ -173,54 +111,56 @@ class Marts:
             self._connection.execute("ROLLBACK")
             raise
 
-    def mark_runs(self, run_ids: Sequence[str]) -> None:
-        """These runs are stale, such as those that retention has removed."""
-        self._connection.execute("INSERT INTO marts.stale_run SELECT unnest(?)", [list(run_ids)])
-
     def mark_all(self) -> None:
         """Every run is stale."""
-        self._connection.execute(_ALL_STALE)
+        stale_runs.mark_all(self._connection)
 
     def stale(self) -> int:
         """How many runs wait to be computed."""
-        [(runs,)] = self._connection.execute(
-            "SELECT count(DISTINCT run_id) FROM marts.stale_run"
-        ).fetchall()
-        return int(runs)
+        return stale_runs.count(self._connection)
 
     def refresh(self, *, now_ns: int | None = None, cool_down_ns: int = COOL_DOWN_NS) -> int:
         """Compute the stale runs that are due, at most BATCH_RUNS; how many they were.
 
-        One transaction: it sees the store as of one moment, so that what the loader commits
-        meanwhile stays marked, and the rows of a run are replaced all at once. With
-        `cool_down_ns=0` all stale runs are due.
+        With `cool_down_ns=0` all stale runs are due. A run that DuckDB cannot compute is set aside
+        in `marts.failed_run` with the reason, and keeps no other from being computed.
         """
         now_ns = time.time_ns() if now_ns is None else now_ns
+        run_ids = stale_runs.due(
+            self._connection, now_ns=now_ns, cool_down_ns=cool_down_ns, limit=BATCH_RUNS
+        )
+        if run_ids:
+            self._compute_runs(run_ids, now_ns)
+        return len(run_ids)
+
+    def _compute_runs(self, run_ids: Sequence[str], now_ns: int) -> None:
+        """All at once; if one cannot be computed, by halves, so that only that one is set aside."""
+        try:
+            self._transaction(run_ids, now_ns, failure=None)
+        except _OF_A_RUN as error:
+            if len(run_ids) == 1:
+                self._transaction(run_ids, now_ns, failure=str(error))
+                return
+            middle = len(run_ids) // 2
+            self._compute_runs(run_ids[:middle], now_ns)
+            self._compute_runs(run_ids[middle:], now_ns)
+
+    def _transaction(self, run_ids: Sequence[str], now_ns: int, *, failure: str | None) -> None:
+        """Replace all rows of these runs; with a `failure` by none.
+
+        It sees the store as of one moment: what the loader commits meanwhile stays marked.
+        """
         self._connection.execute("BEGIN")
         try:
-            due = self._refresh(now_ns, cool_down_ns)
+            self._connection.execute(_DUE_RUNS, [list(run_ids)])
+            if failure is None:
+                self._compute()
+            self._replace(now_ns, failure)
             self._connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
                 self._connection.execute("ROLLBACK")
             raise
-        return due
-
-    def _refresh(self, now_ns: int, cool_down_ns: int) -> int:
-        self._connection.execute(_SILENT, [now_ns - 60 * 10**9])
-        if not self.stale():
-            return 0
-        for statement in (_MOVED, _LENT, _BESIDE):
-            self._connection.execute(statement)
-        span_cost_ns = SPAN_COST_NS if cool_down_ns else 0
-        self._connection.execute(_DUE, [cool_down_ns, span_cost_ns, now_ns, BATCH_RUNS])
-        [(due, kept)] = self._connection.execute(
-            "SELECT count(*), count_if(is_kept) FROM due_run"
-        ).fetchall()
-        if due:
-            self._compute()
-            self._replace(now_ns, any_kept=kept > 0)
-        return int(due)
 
     def refresh_all(self, *, within_s: float = float("inf")) -> bool:
         """Compute every stale run now; False if some are left when `within_s` is over."""
@@ -239,7 +179,8 @@ class Marts:
     def _create(self) -> None:
         for (name,) in self._connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'marts' "
-            "AND table_name NOT IN ('version', 'stale_run', 'kept_run', 'kept_trace')"
+            "AND table_name NOT IN (SELECT unnest(?))",
+            [list(_OWN_TABLES)],
         ).fetchall():
             self._connection.execute(f"DROP TABLE marts.{name} CASCADE")
         for view in self._views:
@@ -252,8 +193,8 @@ class Marts:
             else:
                 catalog.create_views(self._connection, [view])
         self.mark_all()
-        self._connection.execute("DELETE FROM marts.kept_run")
-        self._connection.execute("DELETE FROM marts.kept_trace")
+        for table in ("kept_run", "kept_trace", "failed_run"):
+            self._connection.execute(f"DELETE FROM marts.{table}")
 
     def _compute(self) -> None:
         [(first, last)] = self._connection.execute(
@@ -271,24 +212,18 @@ class Marts:
             )
         catalog.create_tables(self._connection, self._computed, prefix="due_", names=names)
 
-    def _replace(self, now_ns: int, *, any_kept: bool) -> None:
+    def _replace(self, now_ns: int, failure: str | None) -> None:
+        for table in (*(view.name for view in self._kept), *_OWN_TABLES[1:]):
+            self._connection.execute(
+                f"DELETE FROM marts.{table} WHERE run_id IN (SELECT run_id FROM due_run)"
+            )
+        if failure is not None:
+            self._connection.execute(_FAILED, [now_ns, failure])
+            self._connection.execute(_KEPT_NOTHING, [now_ns])
+            return
         for view in self._kept:
-            if any_kept:
-                self._forget(f"marts.{view.name}")
             self._connection.execute(
                 f"INSERT INTO marts.{view.name} BY NAME SELECT * FROM due_{view.name}"
             )
-        for table in ("kept_run", "kept_trace", "stale_run"):
-            self._forget(f"marts.{table}")
-        self._connection.execute(
-            "INSERT INTO marts.kept_run SELECT r.run_id, ?, r.spans FROM due_runs AS r", [now_ns]
-        )
-        self._connection.execute(
-            "INSERT INTO marts.kept_trace SELECT trace_id, run_id FROM trace "
-            "WHERE run_id IN (SELECT run_id FROM due_run)"
-        )
-
-    def _forget(self, table: str) -> None:
-        self._connection.execute(
-            f"DELETE FROM {table} WHERE run_id IN (SELECT run_id FROM due_run)"
-        )
+        self._connection.execute(_KEPT_RUNS, [now_ns])
+        self._connection.execute(_KEPT_TRACES)
