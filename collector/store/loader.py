@@ -216,6 +216,8 @@ class Loader:
             conversations.of_traces(self._connection, arrived)
             conversations.of_sessions(self._connection, arrivals.by_session(rows))
             traces.infer(self._connection, rows)
+        else:
+            conversations.of_counters(self._connection, records)
         if signal is Signal.TRACES:
             records = self._new_spans(records, known, done)
         self._insert(_TABLES[signal], records)
