@@ -79,6 +79,24 @@ def load_waiting(settings: Settings) -> None:
             pass
 
 
+def recompute(settings: Settings) -> int:
+    """Compute anew what the views say of every run of a file that no collector holds.
+
+    Returns how many runs there are. Raises DatabaseError, InboxError and CatalogError.
+    """
+    if running.find(settings.db):
+        raise DatabaseError(f"a collector holds {settings.db}; stop it first, then recompute")
+    if not settings.db.exists():
+        raise DatabaseError(f"{settings.db} does not exist; name the file with --db")
+    views = views_of(settings)
+    with _loaded(settings, views) as connection:
+        marts = Marts(connection, views)
+        marts.mark_all()
+        marts.refresh_all()
+        [(runs,)] = connection.execute("SELECT count(*) FROM runs").fetchall()
+    return int(runs)
+
+
 @contextmanager
 def _loaded(settings: Settings, views: Sequence[View]) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file, with what waited in the inbox loaded."""

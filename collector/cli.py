@@ -136,13 +136,17 @@ def import_(
 @app.command(
     epilog="**Examples**\n\n"
     "`spanscore doctor --db runs.duckdb` looks at everything and says what is wrong.\n\n"
-    "`spanscore doctor --compact` gives the space of removed runs back to the disk.",
+    "`spanscore doctor --compact` gives the space of removed runs back to the disk.\n\n"
+    "`spanscore doctor --recompute` computes anew what the views say of every run.",
 )
-@with_settings("db", "grpc", "http", "web", "inbox_max", "memory")
+@with_settings("db", "grpc", "http", "web", "inbox_max", "memory", "views", "prices")
 def doctor(
     settings: Settings,
     compact: Annotated[
         bool, typer.Option("--compact", help="Rewrite the file without its free space.")
+    ] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute the views of every run anew.")
     ] = False,
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="How to print the findings.")
@@ -152,11 +156,13 @@ def doctor(
 
     The exit code is 1 if something is wrong.
     """
-    from .commands.doctor import run_compact, run_doctor
+    from .commands.doctor import run_compact, run_doctor, run_recompute
 
     if compact:
         run_compact(settings)
-    else:
+    if recompute:
+        run_recompute(settings)
+    if not (compact or recompute):
         raise typer.Exit(run_doctor(settings, output_format))
 
 

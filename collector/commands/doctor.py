@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.text import Text
 
+from ..answers import recompute
 from ..config import Settings
 from ..doctor import Finding, compact, examine
 
@@ -31,6 +32,13 @@ def run_compact(settings: Settings) -> None:
     """Give back the space of removed runs, and say how much it was. Raises DatabaseError."""
     before, after = compact(settings)
     print(f"{settings.db}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
+
+
+def run_recompute(settings: Settings) -> None:
+    """Compute the views of every run anew. Raises DatabaseError, InboxError and CatalogError."""
+    with Console(stderr=True).status("computing the views of every run"):
+        runs = recompute(settings)
+    print(f"{settings.db}: what the views say of {runs} runs is computed anew")
 
 
 def _line(finding: Finding) -> Text:

@@ -17,6 +17,7 @@ from spanscore.collector.config import load
 from spanscore.collector.doctor import compact
 from spanscore.collector.running import Running, find
 from spanscore.collector.store.database import DatabaseError
+from spanscore.collector.store.marts import Marts
 from tests.support.inbox_disk import disk_full_beyond
 from tests.support.running_collector import RunningCollector
 from tests.support.stored import stored
@@ -123,3 +124,14 @@ def test_compacting_on_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside_
 def test_the_findings_can_be_read_by_programs() -> None:
     result = examine("--format", "json", *FREE)
     assert {"level", "subject", "text"} == set(json.loads(result.output)[0])
+
+
+def test_the_views_of_every_run_can_be_computed_anew(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        store.put(traces_request(span(session__id="s1")))
+        Marts(store.connection).refresh_all()
+        store.ask("DELETE FROM marts.runs")
+    result = CliRunner().invoke(app, ["doctor", "--recompute", "--db", DB])
+    assert "1 runs is computed anew" in result.output, result.output
+    with stored(tmp_path) as store:
+        assert store.ask("SELECT run_id FROM runs") == [("s1",)]
