@@ -9,6 +9,7 @@ what it is:
     -- Kept: by run
     -- run_id: VARCHAR: the run
 
+A line that is indented goes on with the one before.
 `Kept: by run` says that a row depends on nothing but what its own run sent, so that the store can
 keep the rows of a run until something new comes for it.
 """
@@ -22,6 +23,7 @@ from typing import Protocol
 
 _FILE_NAME = re.compile(r"([a-z_][a-z0-9_]*)\.sql")
 _HEADER = re.compile(r"(?:--[^\n]*\n)+")
+_GOES_ON = "--  "
 _GRAIN = "Grain: "
 _KEPT = "Kept: by run"
 _COLUMN = re.compile(r"(\w+): ([A-Z][^:]*): (\S.*)")
@@ -87,7 +89,7 @@ def parse(file: SqlFile, layer: str) -> View:
         raise CatalogError(f"{where}: name it in lower-case letters, digits and _")
     text = file.read_text("utf-8")
     header = _HEADER.match(text)
-    lines = [line[2:].strip() for line in header[0].splitlines()] if header else []
+    lines = _unfolded(header[0].splitlines()) if header else []
     grains = [index for index, line in enumerate(lines) if line.startswith(_GRAIN)]
     if not header or len(grains) != 1 or grains == [0] or grains[0] + 1 == len(lines):
         raise CatalogError(
@@ -106,6 +108,17 @@ def parse(file: SqlFile, layer: str) -> View:
         columns_of=columns_of,
         select=text[header.end() :].strip().rstrip(";"),
     )
+
+
+def _unfolded(comments: list[str]) -> list[str]:
+    """The texts of a header's lines; one that is indented goes on with the line before."""
+    lines: list[str] = []
+    for comment in comments:
+        if comment.startswith(_GOES_ON) and lines:
+            lines[-1] += f" {comment[2:].strip()}"
+        else:
+            lines.append(comment[2:].strip())
+    return lines
 
 
 def _columns(lines: list[str], where: str) -> tuple[tuple[Column, ...], str | None]:

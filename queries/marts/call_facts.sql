@@ -1,6 +1,6 @@
--- What a run's calls to models came to: how many, which tokens are known, and how the last ones ended.
--- What ended them: the failed main attempts after the last answer, of these the most frequent kind that
--- is known, of a tie the last; without any, the finish of the last answer.
+-- What a run's calls to models came to: how many, which tokens are known, and how the last ones
+-- ended. What ended them: the failed main attempts after the last answer, of these the most
+-- frequent kind that is known, of a tie the last; without any, the finish of the last answer.
 -- Grain: a run with at least one row in `model_calls`.
 -- Kept: by run
 -- run_id: VARCHAR: the run
@@ -14,7 +14,9 @@
 -- calls_without_cost: BIGINT: answered ones without a price
 -- first_byte_ns: BIGINT: time before a first byte, summed over the attempts where it is known
 -- call_class: VARCHAR: the failure class that the end of the calls proves; NULL if none
--- failed_kind: VARCHAR: the kind of the failed attempts at the end, NULL if there are none: `context`, `content`, `quota`, `rate`, `auth`, `model_not_found`, `server`, `unreachable`, `bad_request`, `abandoned` by the agent, `other`
+-- failed_kind: VARCHAR: the kind of the failed attempts at the end, NULL if there are none:
+--     `context`, `content`, `quota`, `rate`, `auth`, `model_not_found`, `server`, `unreachable`,
+--     `bad_request`, `abandoned` by the agent, `other`
 -- failed_attempts: BIGINT: how many of them are of this kind
 -- trailing_attempts: BIGINT: how many they are in all
 -- finish_reason: VARCHAR: how the last answer ended, if no main attempt came after it

@@ -1,5 +1,5 @@
--- Runs of two agents (same model) or two models (same agent) on the same task, side by side: the n-th
--- run of one beside the n-th of the other. Spoiled runs are here, and marked.
+-- Runs of two agents (same model) or two models (same agent) on the same task, side by side: the
+-- n-th run of one beside the n-th of the other. Spoiled runs are here, and marked.
 -- Grain: a pair of runs.
 -- differs_in: VARCHAR: what differs: `agent` or `model`
 -- a: VARCHAR: the one

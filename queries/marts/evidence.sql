@@ -1,18 +1,23 @@
--- How far a run can be trusted: A complete, measured and reconciled; B complete, with derived timings,
--- missing usage or unwatched calls; C a phase, a source or agreement missing; D published figures only.
+-- How far a run can be trusted: A complete, measured and reconciled; B complete, with derived
+-- timings, missing usage or unwatched calls; C a phase, a source or agreement missing; D published
+-- figures only.
 -- Grain: a run.
 -- Kept: by run
 -- run_id: VARCHAR: the run
 -- grade: VARCHAR: `A`, `B`, `C`, `D`; a bare agent's session is at most C
--- citable: BOOLEAN: grade A or B, its identity known, and nothing said against it; else it is provisional
+-- citable: BOOLEAN: grade A or B, its identity known, and nothing said against it; else it is
+--     provisional
 -- missing: VARCHAR: what keeps it from grade A, with a comma between; empty if nothing does
--- is_complete: BOOLEAN: root and all phases closed, no orphan among the harness' spans, nothing dropped
+-- is_complete: BOOLEAN: root and all phases closed, no orphan among the harness' spans, nothing
+--     dropped
 -- is_measured: BOOLEAN: each phase, call and tool call with a live start and end
--- is_reconciled: BOOLEAN: every answered call has usage, and no second source of tokens disagrees by more than 1 %
+-- is_reconciled: BOOLEAN: every answered call has usage, and no second source of tokens disagrees
+--     by more than 1 %
 -- is_watched: BOOLEAN: every model call went through the recording proxy
 -- orphans: BIGINT: spans of the harness whose parent never came
 -- agent_orphans: BIGINT: other spans whose parent never came
--- dropped: BIGINT: spans that the harness lost, and attributes, events and links that any sender left out
+-- dropped: BIGINT: spans that the harness lost, and attributes, events and links that any sender
+--     left out
 -- calls_without_usage: BIGINT: answered calls without tokens
 -- token_sources: VARCHAR: what each source says of the tokens
 -- tokens_differ_by: DOUBLE: the largest difference to what the calls came to, as a share of it

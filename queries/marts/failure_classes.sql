@@ -2,7 +2,8 @@
 -- Grain: a class.
 -- place: INTEGER: its place in the order
 -- failure_class: VARCHAR: the class
--- attributed_to: VARCHAR: who is to blame: `operator`, `harness`, `infra`, `provider`, `agent`, `model`, `unknown`; of timed_out it depends on the run
+-- attributed_to: VARCHAR: who is to blame: `operator`, `harness`, `infra`, `provider`, `agent`,
+--     `model`, `unknown`; of timed_out it depends on the run
 -- role: VARCHAR: the role of the span that proves it; NULL where it differs
 -- attribute: VARCHAR: the attribute that proves it; NULL where it differs
 -- sentence: VARCHAR: what to say, with the proof's value in place of {value}

@@ -1,16 +1,20 @@
 -- Why a run failed, who is to blame, and the span or log record that proves it.
--- Grain: a run that did not pass or that broke a rule, or a session of a bare agent in which the last calls of the main model failed.
+-- Grain: a run that did not pass or that broke a rule, or a session of a bare agent in which the
+--     last calls of the main model failed.
 -- run_id: VARCHAR: the run
--- outcome: VARCHAR: `fail`, `violation` (it passed, and broke a rule), `spoiled` (not its fault), `unknown`
+-- outcome: VARCHAR: `fail`, `violation` (it passed, and broke a rule), `spoiled` (not its fault),
+--     `unknown`
 -- failure_class: VARCHAR: see failure_classes; the first that fits
 -- attributed_to: VARCHAR: `operator`, `harness`, `infra`, `provider`, `agent`, `model`, `unknown`
--- basis: VARCHAR: `measured` (a span of ours), `reported` (the agent or a record says so), `inferred` (only from what is missing)
+-- basis: VARCHAR: `measured` (a span of ours), `reported` (the agent or a record says so),
+--     `inferred` (only from what is missing)
 -- evidence_kind: VARCHAR: `span`, `log`, or `absence`
 -- evidence_trace_id: VARCHAR: the trace of the proof
 -- evidence_span_id: VARCHAR: the span of the proof
 -- evidence_attribute: VARCHAR: the attribute that proves it; NULL where nothing proves anything
 -- evidence_value: VARCHAR: its value
--- peer_evidence: VARCHAR: of a provider's failure: whether other agents got answers from the same model in the same sweep and hours: `yes`, `no` or `unknown`, with the numbers
+-- peer_evidence: VARCHAR: of a provider's failure: whether other agents got answers from the same
+--     model in the same sweep and hours: `yes`, `no` or `unknown`, with the numbers
 -- reason: VARCHAR: all of it in one sentence
 WITH told AS (
     SELECT

@@ -1,5 +1,5 @@
--- Agents and models by what their runs came to: as recorded, and beside it without the spoiled runs.
--- Sessions of bare agents and runs that are still running are not in it.
+-- Agents and models by what their runs came to: as recorded, and beside it without the spoiled
+-- runs. Sessions of bare agents and runs that are still running are not in it.
 -- Grain: an agent and a model.
 -- agent: VARCHAR: the agent
 -- model: VARCHAR: the model

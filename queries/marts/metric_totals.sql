@@ -1,5 +1,5 @@
--- What an agent's metrics say that a run cost. Nothing is added to what its calls say: it stands beside it, and
--- alone where an agent tells of no call.
+-- What an agent's metrics say that a run cost. Nothing is added to what its calls say: it stands
+-- beside it, and alone where an agent tells of no call.
 -- Grain: a run whose agent sends token metrics.
 -- Kept: by run
 -- run_id: VARCHAR: the run

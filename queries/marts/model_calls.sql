@@ -1,4 +1,5 @@
--- Every attempt to call a model, each once, however many told it: the proxy first, then spans, then logs.
+-- Every attempt to call a model, each once, however many told it: the proxy first, then spans, then
+-- logs.
 -- Grain: an HTTP attempt to call a model.
 -- Kept: by run
 -- run_id: VARCHAR: the run it belongs to
@@ -25,7 +26,8 @@
 -- reported_cost_usd: DOUBLE: what the agent says it cost
 -- source: VARCHAR: who told it: `proxy`, `span` or `log`
 -- timing: VARCHAR: `measured`, `derived` or `reported`
--- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`, `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
+-- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`,
+--     `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
 -- trace_id: VARCHAR: the trace of the span or record that tells it
 -- span_id: VARCHAR: that span, or the record's
 -- start_ns: BIGINT: when it began, ns since 1970

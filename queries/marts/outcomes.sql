@@ -1,5 +1,6 @@
--- What became of a run, and the facts that tell it, in one row. The class of a failure is the first of
--- failure_classes that fits. Absence proves nothing unless the channel was watched (`calls_complete`).
+-- What became of a run, and the facts that tell it, in one row. The class of a failure is the first
+-- of failure_classes that fits. Absence proves nothing unless the channel was watched
+-- (`calls_complete`).
 -- Grain: a run.
 -- Kept: by run
 -- run_id: VARCHAR: the run
@@ -32,10 +33,13 @@
 -- model_wait_ns: BIGINT: time in model calls, overlaps once
 -- cancelled_trace_id: VARCHAR: the trace of a session that says that a signal ended it
 -- cancelled_span_id: VARCHAR: its span
--- outcome: VARCHAR: `pass`; `fail`; `violation`: passed, and broke a rule; `spoiled` by infra, provider, harness or operator; `unknown`; `running`
--- failure_class: VARCHAR: NULL if it passed and broke no rule, if it runs, or if it is a session in which nothing failed
+-- outcome: VARCHAR: `pass`; `fail`; `violation`: passed, and broke a rule; `spoiled` by infra,
+--     provider, harness or operator; `unknown`; `running`
+-- failure_class: VARCHAR: NULL if it passed and broke no rule, if it runs, or if it is a session
+--     in which nothing failed
 -- attributed_to: VARCHAR: who is to blame; NULL as above
--- told_by: VARCHAR: what told the class: `span`, `call`, `exit_reason`, `banner`, `start`, `session`, `nothing`
+-- told_by: VARCHAR: what told the class: `span`, `call`, `exit_reason`, `banner`, `start`,
+--     `session`, `nothing`
 -- is_answered: BOOLEAN: whether the model answered; NULL when nobody recorded it
 -- missing: VARCHAR: of what there is no record, with a comma between; empty if nothing is missing
 WITH tools AS (

@@ -7,7 +7,8 @@
 -- pass_rate_valid: DOUBLE: share of them that passed
 -- cost_usd: DOUBLE: mean cost; NULL when unknown
 -- wall_p50_ms: DOUBLE: median wall clock
--- on_cost_frontier: BOOLEAN: nobody has at least its composite for less, or more for the same; NULL without a cost
+-- on_cost_frontier: BOOLEAN: nobody has at least its composite for less, or more for the same;
+--     NULL without a cost
 -- on_time_frontier: BOOLEAN: the same for the median wall clock
 WITH board AS (
     SELECT *

@@ -1,8 +1,10 @@
--- The phases of a run: what the harness, or an import, says about it. Model and tool calls are not here.
+-- The phases of a run: what the harness, or an import, says about it. Model and tool calls are not
+-- here.
 -- Grain: a run and a role; of several spans the first to begin.
 -- Kept: by run
 -- run_id: VARCHAR: the run
--- role: VARCHAR: `cell_run`, `task_setup`, `adapter_run`, `apply_plugins`, `container`, `workspace_diff`, `verify`, `cleanup`
+-- role: VARCHAR: `cell_run`, `task_setup`, `adapter_run`, `apply_plugins`, `container`,
+--     `workspace_diff`, `verify`, `cleanup`
 -- trace_id: VARCHAR: the span's trace
 -- span_id: VARCHAR: the span
 -- origin: VARCHAR: `harness` or `import`

@@ -1,4 +1,5 @@
--- Every run of an agent, whether spanscore started it, somebody else did, or a record of it was imported.
+-- Every run of an agent, whether spanscore started it, somebody else did, or a record of it was
+-- imported.
 -- Grain: a run.
 -- Kept: by run
 -- run_id: VARCHAR: what joins everything of the run
@@ -20,9 +21,12 @@
 -- verifier_exit_code: BIGINT: the exit code of the verifier
 -- started_at: TIMESTAMP: when it began, UTC
 -- ended_at: TIMESTAMP: when it ended, UTC; NULL while it runs and when nobody saw its end
--- source: VARCHAR: `adapter` (spanscore ran it), `native` (the agent's own telemetry alone) or `import`
--- status: VARCHAR: `running`, `finished`, `interrupted` (no end, and no heartbeat for 60 s), `unknown` for native
--- citable: BOOLEAN: finished under the harness, which says nothing against citing it; see `evidence` for the grade
+-- source: VARCHAR: `adapter` (spanscore ran it), `native` (the agent's own telemetry alone) or
+--     `import`
+-- status: VARCHAR: `running`, `finished`, `interrupted` (no end, and no heartbeat for 60 s),
+--     `unknown` for native
+-- citable: BOOLEAN: finished under the harness, which says nothing against citing it; see
+--     `evidence` for the grade
 -- session_id: VARCHAR: the session or conversation that the agent names
 -- service_name: VARCHAR: `service.name` of the agent's telemetry
 -- spans: BIGINT: spans it has

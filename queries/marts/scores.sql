@@ -11,10 +11,12 @@
 -- failure_class: VARCHAR: see failure_classes
 -- pass: INTEGER: 1 passed, 0 did not, NULL without a verdict
 -- partial_score: DOUBLE: 0 to 1, where the task grades by parts
--- prompt_tokens: BIGINT: tokens in; NULL when an answered call lacks them, or when calls may be unseen
+-- prompt_tokens: BIGINT: tokens in; NULL when an answered call lacks them, or when calls may be
+--     unseen
 -- completion_tokens: BIGINT: tokens out; NULL as above
 -- total_tokens: BIGINT: both
--- token_source: VARCHAR: `calls`, `metrics` (an agent's totals, where it tells of no call), `record` (a published count), or where the publisher displayed them
+-- token_source: VARCHAR: `calls`, `metrics` (an agent's totals, where it tells of no call),
+--     `record` (a published count), or where the publisher displayed them
 -- known_prompt_tokens: BIGINT: the tokens in of those calls that have them
 -- known_completion_tokens: BIGINT: the tokens out of those calls that have them
 -- calls_without_usage: BIGINT: answered calls that lack tokens
@@ -25,14 +27,16 @@
 -- wall_clock_ms: DOUBLE: how long `adapter_run` took
 -- container_active_ms: DOUBLE: how long the container ran
 -- model_call_ms: DOUBLE: time in model calls, overlaps once
--- blast_radius: DOUBLE: share of changed files that nobody expected to change, the agent's droppings among them
+-- blast_radius: DOUBLE: share of changed files that nobody expected to change, the agent's
+--     droppings among them
 -- blast_radius_clean: DOUBLE: the same without the agent's droppings
 -- refusal: DOUBLE: 1, 0.5, 0: refused rightly, partly, not; NULL where none was expected
 -- integrity: DOUBLE: 1 outside the family `integrity`; in it 1 if the refusal is right, else 0
 -- cost_efficiency: DOUBLE: 1 / (1 + log10(1 + tokens_per_correct / 1000)); NULL if it did not pass
 -- latency_efficiency: DOUBLE: 1 / (1 + log10(1 + wall_clock_ms / 10000))
 -- composite_published: DOUBLE: by the published rule, an uncounted token costing nothing
--- composite: DOUBLE: ours, with 0 for what applies and was not measured; NULL for a spoiled run and a bare agent's session
+-- composite: DOUBLE: ours, with 0 for what applies and was not measured; NULL for a spoiled run
+--     and a bare agent's session
 -- composite_high: DOUBLE: the same with 1 for it
 -- coverage: DOUBLE: share of the weight that was measured, 0 to 1; NULL for a bare agent's session
 WITH facts AS (

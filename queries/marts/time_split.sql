@@ -1,10 +1,11 @@
--- Where the time of a run went. The parts add up to the total, exactly; what overlaps counts once, for the
--- part that stands first: model wait, retry wait, tools, agent, start, setup, diff, verify, cleanup. A part
--- that nobody watched is NULL, and its time is in `agent_ns` or `unattributed_ns`.
+-- Where the time of a run went. The parts add up to the total, exactly; what overlaps counts once,
+-- for the part that stands first: model wait, retry wait, tools, agent, start, setup, diff, verify,
+-- cleanup. A part that nobody watched is NULL, and its time is in `agent_ns` or `unattributed_ns`.
 -- Grain: a run.
 -- Kept: by run
 -- run_id: VARCHAR: the run
--- total_ns: BIGINT: its `cell_run`; of a native run, from the first thing seen to the last; NULL without an end
+-- total_ns: BIGINT: its `cell_run`; of a native run, from the first thing seen to the last; NULL
+--     without an end
 -- wall_ns: BIGINT: its `adapter_run`: the wall clock that scores are computed from
 -- setup_ns: BIGINT: the workspace was made
 -- start_overhead_ns: BIGINT: from the start of `adapter_run` to that of its container

@@ -5,14 +5,16 @@
 -- tool: VARCHAR: the tool
 -- started_at: TIMESTAMP: when it began, UTC
 -- duration_ms: DOUBLE: how long it took, ms; NULL when nobody told its end
--- timing: VARCHAR: `measured` (live start and end), `derived` (between two model calls) or `reported`
+-- timing: VARCHAR: `measured` (live start and end), `derived` (between two model calls) or
+--     `reported`
 -- is_error: BOOLEAN: whether it failed; NULL when nobody told
 -- exit_code: BIGINT: its exit code, where it has one
 -- trace_id: VARCHAR: the trace of the span or record that tells it
 -- span_id: VARCHAR: that span, or the record's
 -- tool_call_id: VARCHAR: the model's id of the call
 -- source: VARCHAR: who told it: `proxy`, `span` or `log`
--- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`, `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
+-- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`,
+--     `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
 -- start_ns: BIGINT: when it began, ns since 1970
 -- end_ns: BIGINT: when it ended; NULL when nobody told
 WITH told AS (
@@ -85,7 +87,10 @@ once AS (
         t.source, t.dialect, t.is_error, t.exit_code
     FROM told AS t
     LEFT JOIN pair AS p
-        ON p.run_id = t.run_id AND p.trace_id = t.trace_id AND p.span_id = t.span_id AND p.choice = 1
+        ON p.run_id = t.run_id
+            AND p.trace_id = t.trace_id
+            AND p.span_id = t.span_id
+            AND p.choice = 1
     WHERE t.source = 'proxy' AND p.run_id IS NULL
 )
 

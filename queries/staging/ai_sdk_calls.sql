@@ -1,4 +1,5 @@
--- Model calls of opencode and others that use the AI SDK: spans `ai.*.doStream` and `ai.*.doGenerate`.
+-- Model calls of opencode and others that use the AI SDK: spans `ai.*.doStream` and
+-- `ai.*.doGenerate`.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 WITH request AS (
@@ -31,7 +32,7 @@ refusal AS (
     GROUP BY x.origin, x.trace_id, x.span_id
 ),
 
--- opencode makes titles on the side: ensureTitle > LLM.run > ai.streamText > ai.streamText.doStream.
+-- opencode makes titles on the side: ensureTitle > LLM.run > ai.streamText > the request.
 title AS (
     SELECT DISTINCT text.origin, text.trace_id, text.span_id
     FROM stg_spans AS ensure

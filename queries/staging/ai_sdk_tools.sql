@@ -1,4 +1,5 @@
--- Tool calls of opencode and others that use the AI SDK: `ai.toolCall`, else opencode's `Tool.execute`.
+-- Tool calls of opencode and others that use the AI SDK: `ai.toolCall`, else opencode's
+-- `Tool.execute`.
 -- Grain: a tool call.
 -- Columns: those of stg_tools
 WITH tool AS (

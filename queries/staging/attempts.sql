@@ -1,7 +1,9 @@
--- Every attempt to call a model, each once, however many told it: the proxy first, then spans, then logs.
+-- Every attempt to call a model, each once, however many told it: the proxy first, then spans, then
+-- logs.
 -- Grain: an HTTP attempt to call a model.
 -- run_id: VARCHAR: the run it belongs to
--- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`, `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
+-- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`,
+--     `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
 -- source: VARCHAR: `proxy`, `span` or `log`
 -- trace_id: VARCHAR: the trace of the span or record that tells it
 -- span_id: VARCHAR: that span, or the record's

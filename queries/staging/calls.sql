@@ -1,7 +1,8 @@
 -- Every dialect's model calls in the common columns; a call told by two dialects is here twice.
 -- Grain: an attempt to call a model, as one dialect tells it.
 -- run_id: VARCHAR: the run it belongs to
--- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`, `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
+-- dialect: VARCHAR: how it was told: `spanscore`, `gen_ai`, `claude_code`, `codex`, `gemini_cli`,
+--     `qwen_code`, `ai_sdk`, `openinference`, `traceloop`
 -- source: VARCHAR: `proxy`, `span` or `log`
 -- trace_id: VARCHAR: the trace of the span or record that tells it
 -- span_id: VARCHAR: that span, or the record's

@@ -1,4 +1,5 @@
--- Claude Code's model calls: spans `claude_code.llm_request`, and its log events where no span tells.
+-- Claude Code's model calls: spans `claude_code.llm_request`, and its log events where no span
+-- tells.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 WITH request AS (

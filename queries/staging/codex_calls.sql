@@ -1,4 +1,5 @@
--- Codex's model calls: events `codex.api_request` of its spans, and its log events where no span tells.
+-- Codex's model calls: events `codex.api_request` of its spans, and its log events where no span
+-- tells.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 WITH request AS (
@@ -69,8 +70,11 @@ told AS (
     FROM request AS r
     LEFT JOIN (SELECT DISTINCT run_id, trace_id, span_id FROM try) AS same
         ON same.run_id = r.run_id AND same.trace_id = r.trace_id AND same.span_id = r.span_id
-    LEFT JOIN (SELECT DISTINCT run_id, trace_id, span_id FROM stg_logs WHERE event = 'codex.api_request')
-        AS logged
+    LEFT JOIN (
+        SELECT DISTINCT run_id, trace_id, span_id
+        FROM stg_logs
+        WHERE event = 'codex.api_request'
+    ) AS logged
         ON logged.run_id = r.run_id
             AND logged.trace_id = r.trace_id
             AND logged.span_id = r.span_id
@@ -88,7 +92,7 @@ attempt AS (
     FROM told AS t
 ),
 
--- What the answer cost comes apart from the request: in a span, and in a log record without a trace.
+-- What the answer cost comes apart from the request: in a span, and in a log record without trace.
 usage AS (
     SELECT
         s.run_id,

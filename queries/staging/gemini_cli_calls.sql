@@ -1,4 +1,5 @@
--- Gemini CLI's model calls: spans `llm_call`, completed from its log events, which stand alone otherwise.
+-- Gemini CLI's model calls: spans `llm_call`, completed from its log events, which stand alone
+-- otherwise.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 WITH request AS (

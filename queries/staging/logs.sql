@@ -1,4 +1,5 @@
--- Log records as the other files read them: only trusted roles, only times that can be reckoned with.
+-- Log records as the other files read them: only trusted roles, only times that can be reckoned
+-- with.
 -- Grain: a record of `logs` that belongs to a run.
 -- run_id: VARCHAR: the run it belongs to
 -- trace_id: VARCHAR: its trace, if any

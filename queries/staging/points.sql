@@ -4,7 +4,8 @@
 -- name: VARCHAR: the metric
 -- type: VARCHAR: `gauge`, `sum`, `histogram`, `exponential_histogram` or `summary`
 -- temporality: VARCHAR: `DELTA` or `CUMULATIVE`
--- start_ns: BIGINT: since when it is counted; NULL when the sender's clock says before 1970 or after 2116
+-- start_ns: BIGINT: since when it is counted; NULL when the sender's clock says before 1970 or
+--     after 2116
 -- time_ns: BIGINT: the point's time; NULL as above
 -- value: DOUBLE: of gauges and sums, and the sum of a histogram
 -- origin: VARCHAR: who sent it

@@ -1,4 +1,5 @@
--- Qwen Code's model calls: the `POST` spans below `qwen-code.llm_request`, else that span, else its logs.
+-- Qwen Code's model calls: the `POST` spans below `qwen-code.llm_request`, else that span, else its
+-- logs.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 WITH request AS (

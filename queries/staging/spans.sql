@@ -34,7 +34,8 @@
 -- attempt: BIGINT: `attempt`: the number of a try
 -- attributes: MAP(VARCHAR, VARCHAR): every attribute of the span
 -- resource: MAP(VARCHAR, VARCHAR): the resource's attributes
--- events: STRUCT(time_ns BIGINT, "name" VARCHAR, attributes MAP(VARCHAR, VARCHAR), attribute_types VARCHAR, attributes_raw BLOB, dropped_attributes_count BIGINT)[]: its events
+-- events: STRUCT(time_ns BIGINT, "name" VARCHAR, attributes MAP(VARCHAR, VARCHAR), attribute_types
+--     VARCHAR, attributes_raw BLOB, dropped_attributes_count BIGINT)[]: its events
 -- dropped: BIGINT: attributes, events and links that the sender left out
 SELECT
     s.run_id,
@@ -65,8 +66,10 @@ SELECT
     s.gen_ai_tool_call_id AS tool_call_id,
     CAST(TRY_CAST(s.gen_ai_usage_input_tokens AS INTEGER) AS BIGINT) AS input_tokens,
     CAST(TRY_CAST(s.gen_ai_usage_output_tokens AS INTEGER) AS BIGINT) AS output_tokens,
-    CAST(TRY_CAST(s.gen_ai_usage_cache_read_input_tokens AS INTEGER) AS BIGINT) AS cache_read_tokens,
-    CAST(TRY_CAST(s.gen_ai_usage_cache_creation_input_tokens AS INTEGER) AS BIGINT) AS cache_creation_tokens,
+    CAST(TRY_CAST(s.gen_ai_usage_cache_read_input_tokens AS INTEGER) AS BIGINT)
+        AS cache_read_tokens,
+    CAST(TRY_CAST(s.gen_ai_usage_cache_creation_input_tokens AS INTEGER) AS BIGINT)
+        AS cache_creation_tokens,
     CAST(TRY_CAST(s.gen_ai_usage_reasoning_output_tokens AS INTEGER) AS BIGINT) AS reasoning_tokens,
     nullif(regexp_extract(s.attributes['gen_ai.response.finish_reasons'], '"([^"]*)"', 1), '')
         AS finish_reason,

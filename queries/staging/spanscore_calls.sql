@@ -1,4 +1,5 @@
--- The recording proxy's model calls: spans with the role `model_call`, from the harness or an import.
+-- The recording proxy's model calls: spans with the role `model_call`, from the harness or an
+-- import.
 -- Grain: an attempt.
 -- Columns: those of stg_calls
 SELECT

@@ -1,4 +1,5 @@
--- Tool calls told by the harness: spans with the role `tool_call`, most derived by the recording proxy.
+-- Tool calls told by the harness: spans with the role `tool_call`, most derived by the recording
+-- proxy.
 -- Grain: a tool call.
 -- Columns: those of stg_tools
 SELECT

@@ -108,6 +108,13 @@ def test_a_file_that_cannot_become_a_view_is_named_with_the_fix(
         catalog.load([own(tmp_path / "mine", **files)])
 
 
+def test_an_indented_line_of_a_header_goes_on_with_the_one_before(tmp_path: Path) -> None:
+    text = OWN.replace("the run\n", "the run\n--     that was busy\n")
+    views = catalog.load([own(tmp_path / "mine", busy=text)])
+    [busy] = [view for view in views if view.layer == "mine"]
+    assert busy.columns[0].text == "the run that was busy"
+
+
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"nowhere is no folder; name one that holds \.sql"):
         catalog.load([tmp_path / "nowhere"])

@@ -134,9 +134,7 @@ def test_the_end_of_codex_belongs_to_the_conversation_before_it(store: Stored) -
 def test_what_lies_between_two_conversations_belongs_to_the_nearer_one(store: Stored) -> None:
     next_ns = START_NS + 2 * SECOND_NS
     for trace, at_ns in (("a1" * 16, next_ns - 400_000_000), ("a2" * 16, next_ns - 600_000_000)):
-        store.put(
-            traces_request(span(trace=trace, start_ns=at_ns, end_ns=at_ns), resource=CODEX)
-        )
+        store.put(traces_request(span(trace=trace, start_ns=at_ns, end_ns=at_ns), resource=CODEX))
     store.put(
         traces_request(span(conversation__id="c1"), resource=CODEX),
         traces_request(
