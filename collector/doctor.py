@@ -131,6 +131,7 @@ def _schema(connection: duckdb.DuckDBPyConnection, db: Path) -> Finding:
 def _rejected(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     for table, what in (
         ("rejected", "requests could not be stored; see the table `rejected` for the reasons"),
+        ("marts.failed_run", "runs could not be computed; see the table for the reasons"),
         ("span_conflict", "spans came under an id that was known; see the table `span_conflict`"),
     ):
         try:

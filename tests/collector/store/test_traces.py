@@ -81,6 +81,19 @@ def test_an_instance_lends_its_only_session_to_its_other_traces(store: Stored) -
     assert runs(store) == [(TRACE, "s1", "instance"), (OTHER, "s1", "session")]
 
 
+def test_a_late_session_on_a_known_trace_reaches_the_other_traces_of_its_instance(
+    store: Stored,
+) -> None:
+    instance = {"service.instance.id": "i1"}
+    store.put(
+        traces_request(span(), resource=instance),
+        traces_request(span(trace=OTHER), resource=instance),
+    )
+    late = span(trace=OTHER, span_id="00000000000000a1", session__id="s1")
+    store.put(traces_request(late, resource=instance))
+    assert runs(store) == [(TRACE, "s1", "instance"), (OTHER, "s1", "session")]
+
+
 def test_an_instance_with_two_sessions_lends_neither(store: Stored) -> None:
     instance = {"service.instance.id": "i1"}
     store.put(
