@@ -47,11 +47,7 @@ def children(pid: int) -> dict[str, int]:
     """The service's processes by name; the store owns the web port, the receiver the doors."""
     found = {}
     for line in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        held = {
-            os.readlink(link)
-            for link in Path(f"/proc/{line}/fd").iterdir()
-            if (link.is_symlink() and link.exists()) or link.is_symlink()
-        }
+        held = {os.readlink(link) for link in Path(f"/proc/{line}/fd").iterdir()}
         if any(name.endswith(".duckdb") for name in held):
             found["store"] = int(line)
         elif any(name.endswith(".inbox") for name in held):
