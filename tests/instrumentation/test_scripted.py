@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .model_server import FIX_STEPS, FOREVER_S, Fault, ModelServer, Script
+from spanscore.instrumentation.scripted import FIX_STEPS, FOREVER_S, Fault, ModelServer, Script
 
 Json = dict[str, Any]
 USER = [{"role": "user", "content": "Fix it"}]
