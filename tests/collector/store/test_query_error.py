@@ -112,9 +112,15 @@ def test_a_long_line_is_shown_around_the_position(database: duckdb.DuckDBPyConne
 
 
 def test_of_many_candidate_functions_a_few_are_named(database: duckdb.DuckDBPyConnection) -> None:
-    error = failure(database, "SELECT name + 1 FROM kept")
-    assert "(and 40 more)" in error.message
-    assert error.message.count("\n") < 10
+    sql = "SELECT name + 1 FROM kept"
+    with pytest.raises(duckdb.BinderException) as unshortened:
+        database.cursor().execute(sql)
+    # How many there are is the engine's matter: 2.0.1 has eight more than 2.0.0.
+    candidates = str(unshortened.value).count('\n\t"+"(')
+    message = failure(database, sql).message
+    named = message.count('\n\t"+"(')
+    assert 0 < named < 10
+    assert f"(and {candidates - named} more)" in message
 
 
 def test_an_error_survives_its_way_as_json(database: duckdb.DuckDBPyConnection) -> None:
