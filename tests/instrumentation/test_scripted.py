@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from spanscore.instrumentation.scripted import FIX_STEPS, FOREVER_S, Fault, ModelServer, Script
+from spanscore.instrumentation.scripted.script import FIX_STEPS, FOREVER_S, Fault, Script
+from spanscore.instrumentation.scripted.server import ModelServer
 
 Json = dict[str, Any]
 USER = [{"role": "user", "content": "Fix it"}]
