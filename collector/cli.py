@@ -59,6 +59,7 @@ def serve(
     ] = None,
 ) -> None:
     """Receive OTLP, store it, answer SQL. Prints what to paste for each agent. Ctrl-C stops it."""
+    from .keys import read_token
     from .service import Service
 
     lines(Endpoints("", ""), agent)  # an agent that is not known is said before anything starts
@@ -70,6 +71,7 @@ def serve(
         typer.echo(f"  OTLP/gRPC  {note.grpc}")
         typer.echo(f"  OTLP/HTTP  {note.http}   (/v1/traces, /v1/logs, /v1/metrics)")
         typer.echo(f"  SQL        {note.web}   (spanscore sql QUERY --db {settings.db})")
+        typer.echo(f"  pages      {note.web}/?token={read_token(settings.db)}")
         typer.echo(f"  into       {settings.db.resolve()}")
         typer.echo("Ctrl-C stops it.")
         sys.stdout.flush()

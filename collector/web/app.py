@@ -1,4 +1,4 @@
-"""The web port: read-only SQL, health and metrics, behind one guard."""
+"""The web port: pages, read-only SQL, health and metrics, behind one guard."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import duckdb
 from aiohttp import web
 
 from ..store.query import QueryLimits
+from .assets import add_asset_routes
 from .guard import add_security_headers, guard
+from .pages import Site, errors
 from .pins import add_pin_routes
+from .reads import Reads
+from .runs_page import add_runs_routes
 from .sql import add_sql_routes
 from .state import State, add_state_routes
 
@@ -27,9 +31,22 @@ def make_app(
     `database` gives a cursor of the store's connection; `token` is the read token, `hosts` the
     names under which the port may be asked for.
     """
-    app = web.Application(middlewares=[guard(token=token, hosts=hosts)])
+    app = web.Application(middlewares=[guard(token=token, hosts=hosts), errors])
     app.on_response_prepare.append(add_security_headers)
     add_sql_routes(app, database, limits)
     add_pin_routes(app, database)
     add_state_routes(app, state)
+    add_page_routes(app, Reads(database, limits))
     return app
+
+
+def add_page_routes(app: web.Application, reads: Reads) -> None:
+    """Everything that people look at."""
+    site = Site(reads)
+    add_asset_routes(app)
+    add_runs_routes(app, site)
+
+    async def close(_: web.Application) -> None:
+        reads.close()
+
+    app.on_cleanup.append(close)

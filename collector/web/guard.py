@@ -12,13 +12,18 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from .assets import PREFIX, url
+from .pages import page
+
 OPEN_PATHS = frozenset(["/healthz"])
 """Paths that need no token, only the right Host."""
 
 _LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _WILDCARDS = frozenset(["0.0.0.0", "::", ""])
 _SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    # Nothing inline, nothing evaluated, nothing from elsewhere, whatever a span says.
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -41,13 +46,13 @@ def guard(*, token: str, hosts: Sequence[str]) -> Middleware:
         refusal = _wrong_host(request, names) or _wrong_origin(request)
         if refusal is not None:
             return refusal
-        if request.path in OPEN_PATHS:
+        if request.path in OPEN_PATHS or request.path.startswith(PREFIX):
             return await handler(request)
         if request.method in ("GET", "HEAD") and _equal(request.query.get("token"), token):
             return _welcome(request, token)
         if _equal(_bearer(request), token) or _equal(request.cookies.get(_cookie(request)), token):
             return await handler(request)
-        return _no_token()
+        return _no_token(request)
 
     return check
 
@@ -130,7 +135,9 @@ def _welcome(request: web.Request, token: str) -> web.Response:
     # More than one leading slash would name another host.
     target = escape("/" + str(query).lstrip("/\\"), quote=True)
     response = web.Response(
-        text=f'<!doctype html><meta http-equiv="refresh" content="0; url={target}">\n'
+        text="<!doctype html><title>spanscore</title>"
+        f'<link rel="icon" href="{url("icon.svg")}">'
+        f'<meta http-equiv="refresh" content="0; url={target}">\n'
         f'<a href="{target}">spanscore</a>\n',
         content_type="text/html",
     )
@@ -140,13 +147,15 @@ def _welcome(request: web.Request, token: str) -> web.Response:
     return response
 
 
-def _no_token() -> web.Response:
-    refusal = _refuse(
-        401,
-        "the read token is missing or wrong",
+def _no_token(request: web.Request) -> web.Response:
+    message = "the read token is missing or wrong"
+    hint = (
         "Send the read token of the database as `Authorization: Bearer TOKEN`, or open the page "
-        "once with `?token=TOKEN`.",
+        "once with `?token=TOKEN`."
     )
+    if "text/html" in request.headers.get("Accept", ""):
+        return page("locked.html", status=401)
+    refusal = _refuse(401, message, hint)
     refusal.headers["WWW-Authenticate"] = "Bearer"
     return refusal
 

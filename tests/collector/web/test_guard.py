@@ -198,6 +198,15 @@ async def test_only_the_collectors_own_pages_may_ask(
         assert response.status == status
 
 
+async def test_a_browser_without_the_token_is_shown_where_the_link_is() -> None:
+    async with guarded() as client:
+        response = await client.get("/runs", headers={"Accept": "text/html,*/*"})
+        assert (response.status, response.content_type) == (401, "text/html")
+        assert "spanscore serve" in await response.text()
+        # What that page is drawn with has nothing of anybody, and is for all.
+        assert await (await client.get("/static/0/base.css")).text() == "inside"
+
+
 async def test_health_needs_no_token() -> None:
     async with guarded() as client:
         assert await (await client.get("/healthz")).text() == "inside"

@@ -1,0 +1,76 @@
+"""The frame of the pages: escaping, errors in one sentence, static files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from spanscore.collector.store.query_error import QueryError
+from spanscore.collector.web import assets
+from spanscore.collector.web.pages import PageError, errors, segment
+from tests.support.harness_run import Run
+from tests.support.pages import pages_of
+
+EVIL = "<script>alert(1)</script>\u202e\"'&"
+
+
+async def test_what_comes_from_spans_is_escaped(tmp_path: Path) -> None:
+    async with pages_of(
+        tmp_path, Run(EVIL, agent=EVIL, model=EVIL, task=EVIL).requests()
+    ) as client:
+        text = await (await client.get("/runs", params={"agent": EVIL})).text()
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert f'href="/runs/{segment(EVIL)}"' in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (PageError(404, "There is no run x."), 404, "There is no run x."),
+        (web.HTTPNotFound(), 404, "There is no such page."),
+        (web.HTTPMethodNotAllowed("POST", ["GET"]), 405, "405: Method Not Allowed."),
+        (QueryError("timeout", "it took too long", hint="Ask for less."), 504, "It took too long"),
+        (QueryError("busy", "no room"), 503, "No room."),
+        (
+            duckdb.IOException("IO Error: gone\nmore"),
+            500,
+            "The database cannot be read: IO Error: gone.",
+        ),
+        (ValueError("a defect"), 500, "This page has a defect"),
+    ],
+)
+async def test_an_error_is_a_page_with_one_sentence_and_a_way_on(
+    error: Exception, status: int, sentence: str
+) -> None:
+    async def fails(_: web.Request) -> web.Response:
+        raise error
+
+    app = web.Application(middlewares=[errors])
+    app.router.add_get("/{path:.*}", fails)
+    async with TestClient(TestServer(app)) as client:
+        response = await client.get("/x")
+        text = await response.text()
+        assert (response.status, response.content_type) == (status, "text/html")
+        assert f"<h1>{sentence}" in text
+        assert 'class="button" href="/' in text
+        response = await client.get("/api/x")
+        assert (response.status, response.content_type) == (status, "application/json")
+        assert sentence in (await response.json())["error"]["message"]
+
+
+async def test_static_files_are_kept_for_ever_under_their_version(tmp_path: Path) -> None:
+    async with pages_of(tmp_path) as client:
+        for name in assets.files():
+            response = await client.get(assets.url(name))
+            assert response.status == 200
+            assert "immutable" in response.headers["Cache-Control"]
+            assert response.content_type in ("text/css", "text/javascript", "image/svg+xml")
+        old = await client.get("/static/0123/base.css")
+        assert (old.status, old.headers["Cache-Control"]) == (200, "no-store")
+        assert (await client.get(f"{assets.PREFIX}{assets.version()}/none.js")).status == 404
+        assert (await client.get(f"{assets.PREFIX}x/..%2f__init__.py")).status == 404
