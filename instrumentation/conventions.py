@@ -58,6 +58,9 @@ SPAN_START_EVENT = "spanscore.span.start"
 HEARTBEAT_EVENT = "spanscore.heartbeat"
 """`event.name` of the log record that the harness sends every 10 s while a run goes on."""
 
+REPLAY_DIVERGENCE_EVENT = "spanscore.replay.divergence"
+"""Name of a span event: the request is not the one that the recorded session sent here."""
+
 
 class Timing(StrEnum):
     """`spanscore.timing`: how a span's times are known."""
@@ -86,6 +89,8 @@ class CallError(StrEnum):
     CUT = "connection_cut"
     TIMEOUT = "timeout"
     NAME_RESOLUTION = "name_resolution_failed"
+    FAILED = "connection_failed"
+    INVALID_ANSWER = "invalid_response"
     STREAM_ERROR = "stream_error"
     CLIENT_GONE = "client_disconnected"
 
@@ -191,11 +196,27 @@ CALL_ID = "spanscore.call.id"
 CALL_PURPOSE = "spanscore.call.purpose"
 REQUEST_HASH = "spanscore.request.hash"
 USAGE_MISSING = "spanscore.usage.missing"
+URL_PATH = "url.path"
+REQUEST_BYTES = "http.request.body.size"
+RESPONSE_BYTES = "http.response.body.size"
+CALL_REPLAYED = "spanscore.call.replayed"
+REPLAY_REASON = "spanscore.replay.reason"
+REPLAY_RECORDED_HASH = "spanscore.replay.recorded_hash"
+SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
 
 # Tool calls.
 TOOL_NAME = "gen_ai.tool.name"
 TOOL_CALL_ID = "gen_ai.tool.call.id"
 TOOL_ERROR = "spanscore.tool.is_error"
+TOOL_ARGUMENTS = "gen_ai.tool.call.arguments"
+TOOL_ARGUMENTS_BYTES = "spanscore.tool.arguments_bytes"
+TOOL_ARGUMENTS_HASH = "spanscore.tool.arguments_hash"
+TOOL_RESULT = "gen_ai.tool.call.result"
+TOOL_RESULT_BYTES = "spanscore.tool.result_bytes"
+TOOL_RESULT_HASH = "spanscore.tool.result_hash"
+TOOL_RESULT_MISSING = "spanscore.tool.result_missing"
 
 # Verdict.
 VERDICT = "test.suite.run.status"

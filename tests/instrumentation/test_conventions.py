@@ -14,7 +14,11 @@ from spanscore.instrumentation import conventions
 ROOT = Path(__file__).parents[2]
 TABLE = re.compile(r"^\| `([a-z_.]+\.[a-z_.]+)` \| (\S+) \| ([^|]+) \| ", re.MULTILINE)
 OTLP_TYPES = {"string", "int", "double", "boolean", "string[]"}
-NO_SPAN_ATTRIBUTES = {conventions.SPAN_START_EVENT, conventions.HEARTBEAT_EVENT}
+NO_SPAN_ATTRIBUTES = {
+    conventions.SPAN_START_EVENT,
+    conventions.HEARTBEAT_EVENT,
+    conventions.REPLAY_DIVERGENCE_EVENT,
+}
 
 
 def _constants() -> dict[str, str]:
