@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("collector", "instrumentation", "queries")
-SOURCES = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
+SHIPPED = ROOT / "instrumentation" / "tasks" / "shipped"  # what agents are to repair
+SOURCES = sorted(
+    p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py") if SHIPPED not in p.parents
+)
 
 # What each part may import of spanscore, beside itself. Later lines never import earlier ones.
 ALLOWED = {

@@ -1,0 +1,3 @@
+from greeting import greet
+
+assert greet("Ada") == "Hello, Ada!"

@@ -1,0 +1,6 @@
+"""Greets people."""
+
+
+def greet(name):
+    """A greeting such as `Hello, Ada!`."""
+    return f"Hello {name}"

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Prints the most frequent words of standard input, one a line as `COUNT WORD`.
+#
+#   top-words.sh [N]
+#
+# N is how many, 10 unless given. A word is a run of ASCII letters, and case does not count: words
+# are printed in lower case. The most frequent word is the first; of equally frequent ones the first
+# in the alphabet is. Needs nothing but the tools that POSIX has.
+echo "not written yet" >&2
+exit 1
