@@ -43,6 +43,11 @@ def ask(settings: Settings, sql: str) -> QueryResult:
     """
     deadline_s = time.monotonic() + RESTART_S
     while collector := running.find(settings.db):
+        if not collector.web:
+            raise DatabaseError(
+                f"the collector of {settings.db} keeps no database (--no-db); "
+                "ask its lake: --db URL"
+            )
         try:
             return query_over_http(collector.web, read_token(settings.db), sql)
         except NotAnsweringError:

@@ -91,6 +91,11 @@ class Child:
         starts = self._starts
         return len(starts) > MAX_RESTARTS and starts[-1] - starts[0] < RESTART_WINDOW_S
 
+    def ask_to_stop(self) -> None:
+        """Ask it to stop, and do not wait; one that was never started need not be asked."""
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self, deadline_s: float) -> None:
         """Ask it to stop, and end it at the deadline (`time.monotonic()`)."""
         if self.process is None:

@@ -70,9 +70,12 @@ def serve(
         typer.echo(f"spanscore {note.version} receives")
         typer.echo(f"  OTLP/gRPC  {note.grpc}")
         typer.echo(f"  OTLP/HTTP  {note.http}   (/v1/traces, /v1/logs, /v1/metrics)")
-        typer.echo(f"  SQL        {note.web}   (spanscore sql QUERY --db {settings.db})")
-        typer.echo(f"  pages      {note.web}/?token={read_token(settings.db)}")
-        typer.echo(f"  into       {settings.db.resolve()}")
+        if note.web:
+            typer.echo(f"  SQL        {note.web}   (spanscore sql QUERY --db {settings.db})")
+            typer.echo(f"  pages      {note.web}/?token={read_token(settings.db)}")
+            typer.echo(f"  into       {settings.db.resolve()}")
+        if settings.lake:
+            typer.echo(f"  lake       {settings.lake}")
         typer.echo("Ctrl-C stops it.")
         sys.stdout.flush()
 

@@ -122,6 +122,13 @@ class Settings(BaseSettings):
     max_size: ByteSize | None = Field(
         None, ge=10 << 20, description="Remove the oldest runs above this size of the file."
     )
+    lake: str | None = Field(
+        None, description="Write Parquet there too: a folder, or s3://BUCKET/PREFIX."
+    )
+    lake_every: Age = Field(
+        timedelta(minutes=2), gt=timedelta(0), description="How old a row gets before it is there."
+    )
+    no_db: bool = Field(False, description="Feed the lake alone, and keep no database.")
     memory: ByteSize = Field(
         ByteSize(600_000_000), ge=200_000_000, description="Memory that DuckDB may take."
     )
@@ -155,6 +162,8 @@ class Settings(BaseSettings):
         for name, path in (("tls_cert", self.tls_cert), ("tls_key", self.tls_key)):
             if path is not None and not path.is_file():
                 raise ValueError(f"{name} = {path} is no file; name one in PEM form")
+        if self.no_db and not self.lake:
+            raise ValueError("no_db leaves nothing to write to; name a lake (--lake URL)")
         for name in ("grpc", "http", "web"):
             self._check_bind(name)
         for name in self.mask_env:

@@ -19,6 +19,7 @@ import duckdb
 from . import running
 from .config import Settings, beside, split_address
 from .inbox import Inbox, InboxError
+from .lake.readers import LOADER
 from .store.database import DatabaseError, Schema, open_database, schema_version
 
 Level = Literal["ok", "note", "wrong"]
@@ -73,9 +74,11 @@ def _collector(settings: Settings, collector: running.Running | None) -> Iterato
         else:
             yield Finding("note", "collector", f"none runs on {settings.db}")
         return
-    yield Finding("ok", "collector", f"process {collector.pid} since {collector.started_at}, "
-                  f"{collector.grpc}, {collector.http}, {collector.web}")  # fmt: skip
-    yield _health(collector)
+    doors = ", ".join(filter(None, (collector.grpc, collector.http, collector.web)))
+    started = f"process {collector.pid} since {collector.started_at}, {doors}"
+    yield Finding("ok", "collector", started)
+    if collector.web:
+        yield _health(collector)
 
 
 def _health(collector: running.Running) -> Finding:
@@ -148,7 +151,7 @@ def _inbox(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
-            depth = inbox.depth()
+            depth = inbox.depth(LOADER)
     except InboxError as error:
         yield Finding("wrong", "inbox", str(error))
         return

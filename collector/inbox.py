@@ -204,11 +204,19 @@ class Inbox:
         before, self._data_version = self._data_version, version
         return bool(version != before)
 
-    def depth(self) -> Depth:
-        """What some reader has still to pass; without any reader, all that is kept."""
+    def depth(self, reader: str | None = None) -> Depth:
+        """What `reader` has still to pass; without it what some reader has, or all that is kept.
+
+        A reader that is not registered has to pass all that is kept.
+        """
         with self._file.faults():
-            row = self._db.execute(_DEPTH).fetchone()
+            row = self._db.execute(_DEPTH, {"reader": reader}).fetchone()
         return Depth(*row) if row else Depth(0, 0, None)
+
+    def readers(self) -> dict[str, int]:
+        """Each registered reader, and the position up to which it has passed."""
+        with self._file.faults():
+            return dict(self._db.execute("SELECT name, position FROM reader"))
 
     def _insert(self, requests: Sequence[Request]) -> None:
         new_bytes = sum(len(request.body) for request in requests)
@@ -304,7 +312,8 @@ _DEPTH = """
 SELECT last.position - first.position + 1, last.total_bytes - first.bytes_before, first.received_ns
 FROM
   (SELECT position, received_ns, total_bytes - length(body) AS bytes_before FROM request
-   WHERE position > coalesce((SELECT min(position) FROM reader), 0)
+   WHERE position > coalesce(
+     (SELECT min(position) FROM reader WHERE name = coalesce(:reader, name)), 0)
    ORDER BY position LIMIT 1) AS first,
   (SELECT position, total_bytes FROM request ORDER BY position DESC LIMIT 1) AS last
 """

@@ -42,7 +42,8 @@ def _option(name: str) -> inspect.Parameter:
     field = Settings.model_fields[name]
     flag = f"--{name.replace('_', '-')}"
     is_switch = field.annotation is bool
-    declaration = f"{flag}/--no-{flag[2:]}" if is_switch else flag
+    is_negative = flag.startswith("--no-")
+    declaration = f"{flag}/--no-{flag[2:]}" if is_switch and not is_negative else flag
     option = typer.Option(
         declaration,
         help=f"{field.description} [{_default(name)}]",
@@ -71,6 +72,8 @@ _METAVARS = {
     "content": "full|hash",
     "retain": "AGE",
     "max_size": "SIZE",
+    "lake": "URL",
+    "lake_every": "AGE",
     "memory": "SIZE",
     "views": "FOLDER,...",
     "prices": "FILE",

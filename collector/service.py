@@ -22,14 +22,15 @@ WATCH_S = 0.5
 
 
 class Service:
-    """The collector: a receiver and a store, each in a process of its own.
+    """The collector: a receiver, a store and a lake writer, each in a process of its own.
 
-    The receiver goes on when the store dies, and the other way round: the inbox is between them.
+    Each goes on when another dies: the inbox is between them.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store = Child("store", _run_store)
+        self._lake = Child("lake writer", _run_lake)
         self._receiver = Child("receiver", _run_receiver)
         self._stop = threading.Event()
         self._closing = ExitStack()
@@ -42,13 +43,41 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         try:
-            self._start_store()
-            self._start_receiver()
+            self._settle_readers()
+            for _, start in self._parts():
+                start()
             announce(self._leave_note())
             self._watch()
         finally:
             self._shut_down()
         return 0
+
+    def _parts(self) -> list[tuple[Child, Callable[[], None]]]:
+        """What runs, in the order of starting: who reads the inbox is there before it is filled."""
+        parts: list[tuple[Child, Callable[[], None]]] = []
+        if not self._settings.no_db:
+            parts.append((self._store, self._start_store))
+        if self._settings.lake:
+            parts.append((self._lake, self._start_lake))
+        return [*parts, (self._receiver, self._start_receiver)]
+
+    def _settle_readers(self) -> None:
+        """Keep nothing in the inbox for who does not read it any more."""
+        from spanscore.queries.lake.storage import StorageError, canonical
+
+        from .inbox import InboxError
+        from .lake.readers import settle
+
+        settings = self._settings
+        try:
+            url = canonical(settings.lake) if settings.lake else None
+            for sentence in settle(settings.inbox, url, with_store=not settings.no_db):
+                print(f"spanscore: {sentence}", file=sys.stderr, flush=True)
+        except (InboxError, StorageError) as error:
+            raise ServiceError(str(error)) from None
+
+    def _start_lake(self) -> None:
+        self._lake.start(self._settings)
 
     def _start_store(self) -> None:
         port = self._store.start(self._settings)
@@ -65,7 +94,7 @@ class Service:
             pid=os.getpid(),
             grpc=f"{scheme}://{reachable(settings.grpc)}",
             http=f"{scheme}://{reachable(settings.http)}",
-            web=f"http://{reachable(settings.web)}",
+            web="" if settings.no_db else f"http://{reachable(settings.web)}",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("spanscore"),
         )
@@ -73,7 +102,7 @@ class Service:
         return note
 
     def _watch(self) -> None:
-        restarts = ((self._store, self._start_store), (self._receiver, self._start_receiver))
+        restarts = self._parts()
         while not self._stop.is_set():
             wait([c.process.sentinel for c, _ in restarts if c.process], timeout=WATCH_S)
             for child, restart in restarts:
@@ -90,10 +119,13 @@ class Service:
         restart()
 
     def _shut_down(self) -> None:
-        """The receiver first, so that the store can load all that was acknowledged."""
+        """The receiver first, so that its readers can take all that was acknowledged."""
         deadline_s = time.monotonic() + STOP_S
         self._receiver.stop(deadline_s - STOP_S / 2)
-        self._store.stop(deadline_s)
+        for child in (self._store, self._lake):
+            child.ask_to_stop()
+        for child in (self._store, self._lake):
+            child.stop(deadline_s)
         note = running.find(self._settings.db)
         if note and note.pid == os.getpid():
             running.forget(self._settings.db)
@@ -107,6 +139,12 @@ def _run_store(settings: Settings, report: Connection) -> None:
     from .store_process import run_store
 
     run_store(settings, report)
+
+
+def _run_lake(settings: Settings, report: Connection) -> None:
+    from .lake.process import run_lake
+
+    run_lake(settings, report)
 
 
 def _run_receiver(settings: Settings, report: Connection) -> None:

@@ -30,6 +30,15 @@ ALLOWED = {
         "collector.inbox",
         "collector.signals",
     },
+    "collector.lake": {
+        "collector.child",
+        "collector.config",
+        "collector.decode",
+        "collector.inbox",
+        "collector.signals",
+        "collector.store",
+        "queries",
+    },
     "collector.store": {
         "collector.decode",
         "collector.inbox",

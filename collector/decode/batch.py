@@ -51,12 +51,14 @@ class Batch:
     """Rows of a base table (span, log or metric_point) and of `resource` and `scope`.
 
     Each a pyarrow Table with the columns of its base table, in order. The resources and scopes are
-    distinct, and exactly those that a record names.
+    distinct, and exactly those that a record names. `requests` has for each record the index of the
+    request that it came in.
     """
 
     records: Any
     resources: Any
     scopes: Any
+    requests: Ints
 
 
 def decode(signal: Signal, requests: Sequence[Request]) -> Batch:
@@ -83,15 +85,19 @@ def _decode_alone(signal: Signal, index: int, request: Request) -> None:
 
 def _decode(signal: Signal, requests: Sequence[Request]) -> Batch:
     tables = []
+    indexes: list[Ints] = [np.array([], np.int64)]
     resources: dict[int, Identity] = {}
     scopes: dict[int, Identity] = {}
+    before = 0
     for part in _parts(requests):
-        table, records = _part(signal, part)
+        table, records, request_of_row = _part(signal, part)
         tables.append(table)
+        indexes.append(before + request_of_row)
+        before += len(part)
         resources |= _named(records.resources, table["resource_id"])
         scopes |= _named(records.scopes, table["scope_id"])
     table = pa.concat_tables(tables) if tables else SCHEMAS[signal].empty_table()
-    return Batch(table, resource_table(resources), scope_table(scopes))
+    return Batch(table, resource_table(resources), scope_table(scopes), np.concatenate(indexes))
 
 
 def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
@@ -105,7 +111,7 @@ def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
         yield requests[start:]
 
 
-def _part(signal: Signal, requests: Sequence[Request]) -> tuple[Any, Records]:
+def _part(signal: Signal, requests: Sequence[Request]) -> tuple[Any, Records, Ints]:
     bodies = [request.body for request in requests]
     try:
         return _rows(signal, requests, bodies)
@@ -116,7 +122,7 @@ def _part(signal: Signal, requests: Sequence[Request]) -> tuple[Any, Records]:
 
 def _rows(
     signal: Signal, requests: Sequence[Request], bodies: Sequence[bytes]
-) -> tuple[Any, Records]:
+) -> tuple[Any, Records, Ints]:
     layout = _LAYOUTS[signal]
     records = records_of(parse(signal, bodies), layout.scopes_field, layout.records_field)
     items, columns = layout.columns(records.items)
@@ -130,7 +136,11 @@ def _rows(
         "scope_id": integers(records.scope_ids[items]),
     }
     schema = SCHEMAS[signal]
-    return pa.table([columns[name] for name in schema.names], schema=schema), records
+    return (
+        pa.table([columns[name] for name in schema.names], schema=schema),
+        records,
+        request_of_row,
+    )
 
 
 def _named(identities: Mapping[int, Identity], numbers: Any) -> dict[int, Identity]:

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ..inbox import Depth, Inbox, InboxError
-from ..store.loader import Progress
+from ..store.loader import READER, Progress
 
 STALLED_S = 10.0
 """The loader is unwell when a request has waited this long and nothing was loaded meanwhile."""
@@ -74,7 +74,7 @@ class State:
         depth, counters, error = Depth(0, 0, None), {}, self._fault()
         try:
             with Inbox(self._inbox) as inbox:
-                depth, counters = inbox.depth(), inbox.counters()
+                depth, counters = inbox.depth(READER), inbox.counters()
         except InboxError as fault:
             error = str(fault)
         inbox_bytes, database_bytes = _size(self._inbox), _size(self._db)

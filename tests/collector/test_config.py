@@ -55,6 +55,7 @@ def test_sizes_ages_and_lists_are_written_as_people_write_them(
         ({"db": "~nobody.here/s.duckdb"}, "db: ~nobody.here/s.duckdb names no user"),
         ({"token": "short"}, "token: "),
         ({"content": "none"}, "content: "),
+        ({"no_db": True}, "no_db leaves nothing to write to; name a lake (--lake URL)"),
         ({"nonsense": 1}, "nonsense: there is no such setting"),
         ({"tls_cert": "c.pem"}, "tls_cert and tls_key belong together"),
         ({"mask_env": "NOT_SET_ANYWHERE"}, "mask_env names NOT_SET_ANYWHERE, which is not set"),

@@ -335,6 +335,9 @@ def test_depth_is_what_the_slowest_reader_has_still_to_pass(path: Path) -> None:
         assert inbox.depth() == Depth(3, 60, 10)
         inbox.advance("slow", 1)
         assert inbox.depth() == Depth(2, 50, 20)
+        assert inbox.depth("fast") == Depth(0, 0, None)
+        assert inbox.depth("slow") == inbox.depth()
+        assert inbox.readers() == {"fast": 3, "slow": 1}
         inbox.advance("slow", 3)
         assert inbox.depth() == Depth(0, 0, None)
         inbox.append([Request(Signal.LOGS, "open", 40, b"xxxx")])

@@ -29,13 +29,15 @@ _ASK_TIMEOUT_S = 60.0
 class RunningCollector:
     """Serves below `folder` while its `with` block runs; leaving it stops the collector cleanly.
 
-    With a `token` every sender must show it, as the lines from `endpoints` tell agents.
+    `options` are further ones of `serve`. With a `token` every sender must show it, as the lines
+    from `endpoints` tell agents.
 
     Raises `TimeoutError`, with what the collector printed, where something takes too long.
     """
 
-    def __init__(self, folder: Path, *, token: str | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, token: str | None = None) -> None:
         self._folder = folder
+        self._options = options
         self._token = token
         self._output: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +50,7 @@ class RunningCollector:
         token = ["--token", self._token] if self._token else []
         self._output = self._printed.open("wb")
         self._process = subprocess.Popen(
-            [_COMMAND, "serve", "--db", self.db, *doors, *token],
+            [_COMMAND, "serve", "--db", self.db, *doors, *token, *self._options],
             cwd=self._folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -73,6 +75,12 @@ class RunningCollector:
             self._process.wait()
             self._output.close()
         assert code == 0, self.printed
+
+    @property
+    def pid(self) -> int:
+        """The process that watches the others."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def printed(self) -> str:

@@ -1,0 +1,90 @@
+"""`spanscore serve --lake`: a process that feeds a lake beside the store, or alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+from tests.collector.test_service import post
+from tests.support.lakes import rows
+from tests.support.running_collector import RunningCollector
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "spanscore"
+
+
+def children(collector: RunningCollector) -> dict[str, int]:
+    """The processes of a running collector, by what they do."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+            parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
+        except OSError:
+            continue
+        if int(parent) == collector.pid and "--multiprocessing-fork" in words:
+            found[folder.name] = int(folder.name)
+    return found
+
+
+def wait_for_rows(lake: Path, count: int) -> None:
+    """Until so many spans are in the lake."""
+    deadline_s = time.monotonic() + 30
+    while len(rows(lake)) < count:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
+
+
+def test_what_was_acknowledged_is_in_the_database_and_in_the_lake_after_any_process_was_killed(
+    tmp_path: Path,
+) -> None:
+    lake = tmp_path / "lake"
+    with RunningCollector(tmp_path, "--lake", str(lake), "--lake-every", "1s") as collector:
+        post(collector, 1)
+        wait_for_rows(lake, 1)
+        for number, pid in enumerate(children(collector).values(), start=2):
+            os.kill(pid, signal.SIGKILL)
+            post(collector, number)
+        post(collector, 9)
+    expected = sorted([f"{n:016x}" for n in (*range(1, number + 1), 9)])
+    assert sorted(row["span_id"] for row in rows(lake)) == expected
+    found = collector.ask("SELECT span_id FROM spans ORDER BY span_id")
+    assert [row["span_id"] for row in found] == expected
+
+
+def test_a_collector_without_a_database_feeds_its_lake_and_says_where_to_ask(
+    tmp_path: Path,
+) -> None:
+    lake = tmp_path / "lake"
+    with RunningCollector(tmp_path, "--lake", str(lake), "--no-db") as collector:
+        post(collector, 1)
+        asked = subprocess.run(
+            [COMMAND, "sql", "FROM spans", "--db", collector.db],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        doctor = subprocess.run(
+            [COMMAND, "doctor", "--db", collector.db],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert asked.returncode == 1
+    assert "keeps no database (--no-db); ask its lake: --db URL" in asked.stderr
+    assert "health" not in doctor.stdout
+    assert not collector.db.exists()
+    # A stop seals what waits, however young it is.
+    assert [row["span_id"] for row in rows(lake)] == [f"{1:016x}"]
+
+
+def test_a_lake_that_cannot_be_reached_stops_no_collector(tmp_path: Path) -> None:
+    blocked = tmp_path / "lake"
+    blocked.write_text("a file stands in the way")
+    with RunningCollector(tmp_path, "--lake", str(blocked), "--lake-every", "1s") as collector:
+        post(collector, 1)
+        collector.settle()
+        assert collector.ask("SELECT count(*) AS n FROM spans WHERE name = 'work'") == [{"n": 1}]
+        time.sleep(3)
+        assert collector.printed.count("feeding the lake waits") == 1
+        blocked.unlink()
+    assert f"{1:016x}" in [row["span_id"] for row in rows(blocked)]
