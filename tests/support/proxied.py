@@ -58,7 +58,7 @@ class Proxied:
         self,
         path: str,
         body: object = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
         method: str = "POST",
     ) -> http.client.HTTPResponse:
         """Sends a request over a connection of its own; the answer is to be read."""
@@ -70,7 +70,9 @@ class Proxied:
         connection.request(method, place.path + path, data, given | dict(headers or {}))
         return connection.getresponse()
 
-    def post(self, path: str, body: object, headers: Mapping[str, str] | None = None) -> bytes:
+    def post(
+        self, path: str, body: object, headers: Mapping[str, str | bytes] | None = None
+    ) -> bytes:
         """The body of the answer."""
         return self.open(path, body, headers).read()
 

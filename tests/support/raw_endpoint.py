@@ -15,6 +15,7 @@ Piece = bytes | float | threading.Event
 
 _TIMEOUT_S = 20.0
 _STEP_S = 0.02
+_BLANK = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,13 @@ class RawEndpoint:
             return None
 
     def _read(self, connection: socket.socket) -> tuple[bytes, bytes] | None:
-        data = b""
+        data, head_bytes = bytearray(), -1
         while not self._stopped.is_set():
-            head, mark, body = data.partition(b"\r\n\r\n")
-            if mark and len(body) >= _length(head):
-                return head, body
+            if head_bytes < 0:
+                head_bytes = data.find(_BLANK)
+            body_at = head_bytes + len(_BLANK)
+            if head_bytes >= 0 and len(data) - body_at >= _length(data[:head_bytes]):
+                return bytes(data[:head_bytes]), bytes(data[body_at:])
             try:
                 came = self._receive(connection)
             except OSError:
@@ -145,7 +148,7 @@ class RawEndpoint:
         return None
 
 
-def _length(head: bytes) -> int:
+def _length(head: bytearray) -> int:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
