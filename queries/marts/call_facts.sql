@@ -30,7 +30,12 @@ WITH called AS (
     SELECT
         m.*,
         lower(m.error_type) AS code,
-        coalesce(m.http_status, TRY_CAST(m.error_type AS BIGINT)) AS status
+        -- An error inside a stream comes after a 200; its code may be a status all the same.
+        coalesce(
+            CASE WHEN m.http_status >= 400 THEN m.http_status END,
+            TRY_CAST(m.error_type AS BIGINT),
+            m.http_status
+        ) AS status
     FROM model_calls AS m
 ),
 
@@ -82,6 +87,7 @@ coded AS (
                 OR code IN ('enotfound', 'eai_again', 'epipe', 'name_resolution_failed')
                 THEN 'unreachable'
             WHEN code LIKE '%invalid_request%' THEN 'bad_request'
+            WHEN http_status BETWEEN 200 AND 299 THEN 'server'
             ELSE 'other'
         END AS vague_kind
     FROM called AS f
@@ -91,7 +97,7 @@ attempts AS (
     SELECT
         c.*,
         coalesce(code_kind, status_kind, vague_kind) AS kind,
-        code_kind IS NOT NULL OR status_kind IS NULL AS by_code,
+        code_kind IS NOT NULL OR status_kind IS NULL OR http_status < 400 AS by_code,
         purpose = 'main' AS is_main,
         error_type IS NULL AS is_answered,
         error_type IS NULL AND purpose = 'main' AS is_main_answered

@@ -128,7 +128,7 @@ hints AS (
     SELECT
         f.*,
         CASE
-            WHEN finish_reason IN ('length', 'max_tokens', 'MAX_TOKENS')
+            WHEN finish_reason IN ('length', 'max_tokens', 'max_output_tokens', 'MAX_TOKENS')
                 AND finish_tokens >= 0.98 * context_window
                 THEN 'context_overflow'
             ELSE proven_class

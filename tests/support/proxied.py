@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +13,18 @@ from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from spanscore.collector.inbox import Request
+from spanscore.collector.signals import Signal
 from spanscore.instrumentation import conventions as c
 from spanscore.instrumentation.proxy import Proxy, Route, Traffic, Upstream
+
+from .harness_run import Run
 
 DUMMY = "dummy-key-of-the-agent"
 TIMEOUT_S = 20.0
@@ -30,7 +36,6 @@ class Proxied:
 
     route: Route
     exporter: InMemorySpanExporter
-    container: trace.Span
     traffic: Traffic | None = None
     connections: list[http.client.HTTPConnection] = field(default_factory=list)
 
@@ -53,6 +58,12 @@ class Proxied:
     def tools(self) -> list[dict[str, Any]]:
         """The attributes of the tool calls."""
         return [dict(span.attributes or {}) for span in self.spans(c.Role.TOOL_CALL)]
+
+    def request(self) -> Request:
+        """The calls and tool calls as the harness' exporter sends them."""
+        spans = [*self.spans(c.Role.MODEL_CALL), *self.spans(c.Role.TOOL_CALL)]
+        body = encode_spans(spans).SerializeToString()
+        return Request(Signal.TRACES, "harness", time.time_ns(), body)
 
     def open(
         self,
@@ -78,30 +89,39 @@ class Proxied:
 
 
 @contextmanager
-def proxied(url: str | None, proxy: Proxy | None = None, **options: Any) -> Iterator[Proxied]:
-    """A route to `url`, on a proxy of its own if none is given."""
+def proxied(
+    url: str | None, proxy: Proxy | None = None, of: Run | None = None, **options: Any
+) -> Iterator[Proxied]:
+    """A route to `url` for the container of a made run, on a proxy of its own if none is given."""
     if proxy is None:
-        with Proxy() as own, proxied(url, own, **options) as found:
+        with Proxy() as own, proxied(url, own, of, **options) as found:
             yield found
         return
+    run = of or Run("run-1")
     exporter = InMemorySpanExporter()
-    provider = TracerProvider(resource=Resource({c.RUN_ID: "run-1", c.CELL_ID: "cell-1"}))
+    provider = TracerProvider(resource=Resource(run.resource))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = provider.get_tracer("tests")
-    container = tracer.start_span("container", attributes={c.ROLE: c.Role.CONTAINER})
     upstream = options.pop("upstream", None) or (None if url is None else Upstream(url))
-    route = proxy.route(
-        tracer, trace.set_span_in_context(container, Context()), upstream, **options
-    )
-    found = Proxied(route, exporter, container)
+    route = proxy.route(provider.get_tracer("tests"), _inside(run), upstream, **options)
+    found = Proxied(route, exporter)
     try:
         yield found
     finally:
         for connection in found.connections:
             connection.close()
         found.close()
-        container.end()
         provider.shutdown()
+
+
+def _inside(run: Run) -> Context:
+    """The context of the run's container span."""
+    container = trace.SpanContext(
+        trace_id=int.from_bytes(run.trace),
+        span_id=int(run.span_id(c.Role.CONTAINER), 16),
+        is_remote=False,
+        trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
+    )
+    return trace.set_span_in_context(trace.NonRecordingSpan(container), Context())
 
 
 CHAT = "/v1/chat/completions"

@@ -53,9 +53,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
     ),
-    max_leaves=20,
+    max_leaves=8,
 )
-OBJECTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
+OBJECTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4)
 
 
 def _stream(name: str, step: int = 0) -> bytes:
@@ -122,8 +122,8 @@ def test_no_bytes_make_it_raise(
 
 
 @pytest.mark.parametrize("name", APIS)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(bodies=st.lists(OBJECTS, max_size=4))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(bodies=st.lists(OBJECTS, max_size=3))
 def test_no_shape_of_json_makes_it_raise(name: str, bodies: list[dict[str, object]]) -> None:
     api = APIS[name][0]
     data = b"".join(f"data: {json.dumps(body)}\n\n".encode() for body in bodies)
