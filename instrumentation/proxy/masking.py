@@ -31,8 +31,8 @@ class Mask:
         return self._secrets.sub(lambda match: b"*" * len(match.group()), data)
 
     def hide_text(self, text: str) -> str:
-        """`text` with `*` for every byte of a secret."""
-        return self.hide(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        """`text` with `*` for every byte of a secret, and `?` for what is no Unicode."""
+        return self.hide(text.encode("utf-8", "replace")).decode()
 
     def hide_chunks(self, chunks: list[bytes]) -> list[bytes]:
         """The chunks, masked also where a secret is cut in two; each keeps its length."""

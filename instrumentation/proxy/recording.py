@@ -90,6 +90,7 @@ class Recorder:
         self._path = path
         self._mask = mask
         self._count = 0
+        self._is_whole = True
         self._digest = hashlib.sha256()
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -97,7 +98,7 @@ class Recorder:
             raise RecordingError(f"{path} exists: remove it, or record to another file") from None
         except OSError as error:
             raise RecordingError(f"{path} cannot be written: {error.strerror}") from None
-        self._file = os.fdopen(handle, "wb")
+        self._file = os.fdopen(handle, "wb", buffering=0)
         self._write({"spanscore_recording": VERSION})
 
     def add(self, exchange: Exchange) -> None:
@@ -106,27 +107,33 @@ class Recorder:
         times = [at_ms for at_ms, _ in exchange.chunks]
         line = {
             **asdict(exchange),
-            "path": self._mask.hide_text(exchange.path),
-            "headers": [[name, self._mask.hide_text(value)] for name, value in exchange.headers],
+            "path": self._text(exchange.path),
+            "headers": [[self._text(part) for part in header] for header in exchange.headers],
             "chunks": [_chunk(*pair) for pair in zip(times, bodies, strict=True)],
         }
         self._write(line)
         self._count += 1
 
     def close(self) -> None:
-        """Completes the file."""
-        end = {"exchanges": self._count, "sha256": self._digest.hexdigest()}
-        self._write(end)
-        self._file.close()
+        """Completes the file, unless something of it could not be written."""
+        with self._file:
+            if self._is_whole:
+                self._write({"exchanges": self._count, "sha256": self._digest.hexdigest()})
 
     def _write(self, line: dict[str, Any]) -> None:
         data = orjson.dumps(line) + b"\n"
         self._digest.update(data)
+        left = memoryview(data)
         try:
-            self._file.write(data)
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
+            self._is_whole = False
             raise RecordingError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def _text(self, text: str) -> str:
+        """Masked, each byte a character: what a header holds need not be UTF-8."""
+        return self._mask.hide(text.encode("utf-8", "surrogateescape")).decode("latin-1")
 
 
 def read_recording(path: Path) -> list[Exchange]:
@@ -152,7 +159,7 @@ def read_recording(path: Path) -> list[Exchange]:
 def _exchanges(path: Path, lines: Iterable[bytes]) -> list[Exchange]:
     try:
         return [_exchange(_object(line)) for line in lines]
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise RecordingError(f"{path} holds what no spanscore writes: record it again") from None
 
 
@@ -161,11 +168,11 @@ def _exchange(line: dict[str, Any]) -> Exchange:
     return Exchange(
         number=int(line["number"]),
         method=str(line["method"]),
-        path=str(line["path"]),
+        path=_text(line["path"]),
         request_hash=str(line["request_hash"]),
         status=None if status is None else int(status),
         reason=text(line["reason"]),
-        headers=[(str(name), str(value)) for name, value in line["headers"]],
+        headers=[(_text(name), _text(value)) for name, value in line["headers"]],
         headers_ms=float(line["headers_ms"]),
         chunks=[(float(chunk["at_ms"]), _bytes(chunk)) for chunk in mappings(line["chunks"])],
         end_ms=float(line["end_ms"]),
@@ -179,6 +186,10 @@ def _chunk(at_ms: float, body: bytes) -> dict[str, Any]:
         return {"at_ms": at_ms, "text": body.decode()}
     except UnicodeDecodeError:
         return {"at_ms": at_ms, "base64": base64.b64encode(body).decode()}
+
+
+def _text(recorded: str) -> str:
+    return recorded.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def _bytes(chunk: dict[str, Any]) -> bytes:

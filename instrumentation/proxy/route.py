@@ -97,10 +97,10 @@ class Session:
         finally:
             self._tasks.discard(task)
 
-    async def close(self, ended_ns: int) -> Traffic:
+    async def close(self, ended_ns: int) -> tuple[Traffic, RecordingError | None]:
         """Breaks off what is still under way; the agent ended at `ended_ns`.
 
-        Raises RecordingError if the recording could not be written.
+        The error says why the recording is not whole.
         """
         for task in self._tasks:
             task.cancel()
@@ -109,10 +109,11 @@ class Session:
         for derived in self._tools.unanswered(ended_ns):
             self._emitter.tool_call(derived)
         if self._recorder is not None:
-            self._recorder.close()
-        if self._failure is not None:
-            raise self._failure
-        return Traffic(
+            try:
+                self._recorder.close()
+            except RecordingError as error:
+                self._failure = error
+        traffic = Traffic(
             calls_complete=not self._gaps,
             gaps=tuple(f"{times} x {gap}" for gap, times in self._gaps.most_common()),
             requests=self._requests,
@@ -122,6 +123,7 @@ class Session:
             divergences=self._divergences + (self._replay.unplayed if self._replay else 0),
             budget_exhausted=self.budget_exhausted,
         )
+        return traffic, self._failure
 
     async def _serve(self, request: web.Request, path: str) -> web.StreamResponse:
         clock = Stopwatch()

@@ -44,10 +44,14 @@ class Proxied:
         self.traffic = self.route.close(ended_ns)
         return self.traffic
 
+    @property
+    def all_spans(self) -> list[ReadableSpan]:
+        """All spans, in the order of their ends."""
+        return list(self.exporter.get_finished_spans())
+
     def spans(self, role: c.Role) -> list[ReadableSpan]:
-        """The spans of a role, in the order of their ends."""
-        found = self.exporter.get_finished_spans()
-        return [span for span in found if span.attributes and span.attributes[c.ROLE] == role]
+        """The spans of a role."""
+        return [s for s in self.all_spans if s.attributes and s.attributes[c.ROLE] == role]
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -73,12 +77,18 @@ class Proxied:
         method: str = "POST",
     ) -> http.client.HTTPResponse:
         """Sends a request over a connection of its own; the answer is to be read."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        given = {"Content-Type": "application/json", "Authorization": f"Bearer {DUMMY}"}
+        return self.send(method, path, data, given | dict(headers or {}))
+
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes]
+    ) -> http.client.HTTPResponse:
+        """Sends exactly this."""
         place = urlsplit(self.route.url)
         connection = http.client.HTTPConnection(place.netloc, timeout=TIMEOUT_S)
         self.connections.append(connection)
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        given = {"Content-Type": "application/json", "Authorization": f"Bearer {DUMMY}"}
-        connection.request(method, place.path + path, data, given | dict(headers or {}))
+        connection.request(method, place.path + path, body, headers)
         return connection.getresponse()
 
     def post(
