@@ -1,11 +1,15 @@
-"""What to paste so that a coding agent sends its telemetry here: one block an agent, as data."""
+"""What to paste so that a coding agent sends its telemetry here: one block an agent."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from string import Template
+
+from spanscore.instrumentation import adapters
+from spanscore.instrumentation.adapters.adapter import Adapter
 
 _COLUMNS = 100
 
@@ -51,35 +55,29 @@ class UnknownAgentError(ValueError):
     """The name of an agent that has no lines here; the message lists those that have."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no lines for agent {name!r}; known: {', '.join(_SETUPS)}")
+        super().__init__(f"no lines for agent {name!r}; known: {', '.join(_known())}")
 
 
 def setups(endpoints: Endpoints) -> dict[str, Setup]:
     """The setup of every known agent by the agent's name."""
-    return {name: setup(endpoints, name) for name in _SETUPS}
+    return {name: setup(endpoints, name) for name in _known()}
 
 
 def setup(endpoints: Endpoints, name: str) -> Setup:
     """The setup of one agent. Raises `UnknownAgentError`."""
-    if name not in _SETUPS:
+    known = _known().get(name)
+    if known is None:
         raise UnknownAgentError(name)
-    known = _SETUPS[name]
     token = endpoints.token
-    values = {
-        "http": endpoints.http.rstrip("/"),
-        "grpc": endpoints.grpc.rstrip("/"),
-        "headers": f', headers = {{ Authorization = "Bearer {token}" }}' if token else "",
-    }
+    values = {"otlp_http": endpoints.http.rstrip("/"), "otlp_grpc": endpoints.grpc.rstrip("/")}
     environment = {key: _fill(value, values) for key, value in known.environment.items()}
-    if token and not known.config:
+    config = _fill(known.config, values)
+    if token and config:
+        # An exporter's table has its headers beside the protocol; the environment's are not read.
+        config = config.replace(" }", f', headers = {{ Authorization = "Bearer {token}" }} }}')
+    elif token:
         environment["OTEL_EXPORTER_OTLP_HEADERS"] = f"Authorization=Bearer {token}"
-    return Setup(
-        known.title,
-        environment,
-        known.config_path,
-        _fill(known.config, values),
-        _fill(known.note, values),
-    )
+    return Setup(known.title, environment, known.config_path, config, _fill(known.note, values))
 
 
 def lines(endpoints: Endpoints, agent: str | None = None) -> list[str]:
@@ -106,72 +104,15 @@ def _exports(environment: Mapping[str, str]) -> list[str]:
     return rows
 
 
-_ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "$http"}
-_SPANS_SOON = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds
-_PROTOBUF = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
-_EXPORTERS = {
-    "OTEL_TRACES_EXPORTER": "otlp",
-    "OTEL_LOGS_EXPORTER": "otlp",
-    "OTEL_METRICS_EXPORTER": "otlp",
-}
-_SETUPS: Mapping[str, Setup] = {
-    "claude-code": Setup(
-        "Claude Code",
-        {
-            "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
-            "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # without it there are no spans
-            **_EXPORTERS,
-            **_PROTOBUF,
-            **_ENDPOINT,
-        },
-    ),
-    "codex": Setup(
-        "Codex",
-        # A run that fails ends without a flush; this keeps what came shortly before.
-        {"OTEL_BLRP_SCHEDULE_DELAY": "50", **_SPANS_SOON},
-        "~/.codex/config.toml",
-        """\
-[otel.exporter]
-otlp-http = { endpoint = "$http/v1/logs", protocol = "binary"$headers }
-[otel.trace_exporter]
-otlp-http = { endpoint = "$http/v1/traces", protocol = "binary"$headers }
-[otel.metrics_exporter]
-otlp-http = { endpoint = "$http/v1/metrics", protocol = "binary"$headers }
-""",
-    ),
-    "copilot": Setup("GitHub Copilot CLI", {**_PROTOBUF, **_ENDPOINT}),
-    "gemini-cli": Setup(
-        "Gemini CLI",
-        {
-            "GEMINI_TELEMETRY_ENABLED": "true",
-            "GEMINI_TELEMETRY_TRACES_ENABLED": "true",  # without it spans hold no tokens
-            "GEMINI_TELEMETRY_TARGET": "local",
-            "GEMINI_TELEMETRY_OTLP_PROTOCOL": "http",
-            "GEMINI_TELEMETRY_OTLP_ENDPOINT": "$http",
-        },
-    ),
-    "qwen-code": Setup(
-        "Qwen Code",
-        {
-            "QWEN_TELEMETRY_ENABLED": "true",
-            "QWEN_TELEMETRY_TARGET": "local",
-            "QWEN_TELEMETRY_OTLP_PROTOCOL": "http",
-            "QWEN_TELEMETRY_OTLP_ENDPOINT": "$http",
-        },
-    ),
-    "opencode": Setup(
-        "opencode",
-        {
-            **_ENDPOINT,
-            **_SPANS_SOON,  # it always ends without a flush
-            # Without it there are no ai.* spans, the ones that hold the tokens.
-            "OPENCODE_CONFIG_CONTENT": '{"experimental":{"openTelemetry":true}}',
-        },
-    ),
-    "continue": Setup("Continue CLI", {"OTEL_METRICS_EXPORTER": "otlp", **_ENDPOINT}),
-    "otel-sdk": Setup(
-        "any OpenTelemetry SDK",
-        {**_EXPORTERS, **_PROTOBUF, **_ENDPOINT},
-        note="or OTEL_EXPORTER_OTLP_PROTOCOL=grpc with $grpc",
-    ),
-}
+@cache
+def _known() -> Mapping[str, Setup]:
+    """Templates by name: the adapters that were tried and have telemetry, and any other program."""
+    told = {a.name: _template(a) for a in adapters.all() if a.tried and a.telemetry}
+    any_program = told.pop("command")
+    note = "or OTEL_EXPORTER_OTLP_PROTOCOL=grpc with $otlp_grpc"
+    return told | {"otel-sdk": replace(any_program, title="any OpenTelemetry SDK", note=note)}
+
+
+def _template(adapter: Adapter) -> Setup:
+    ((path, config),) = adapter.telemetry_files.items() or [("", "")]
+    return Setup(adapter.title, adapter.telemetry, f"~/{path}" if path else "", config)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.agents import CLAUDE_CODE
 from tests.support.model_server import FIX_STEPS, Fault, Script
 
 from .trial import VIEWS, Bench, Trial
@@ -42,7 +41,7 @@ def test_spans_logs_and_metrics_hold_the_tokens_that_the_model_told(
     }
     if protocol == "grpc":
         over["OTEL_EXPORTER_OTLP_ENDPOINT"] = bench.collector.endpoints.grpc
-    trial = bench.run(CLAUDE_CODE, environment=over)
+    trial = bench.run("claude-code", environment=over)
     assert (trial.run.exit_code, trial.run.fixed) == (0, True), trial.run.stderr
     calls = trial.ask(
         f"SELECT {TOKEN_ATTRIBUTES} FROM spans WHERE run_id = $run "
@@ -66,7 +65,7 @@ def test_spans_logs_and_metrics_hold_the_tokens_that_the_model_told(
 
 
 def test_a_run_is_one_trace_with_its_tool_calls_below_the_interaction(bench: Bench) -> None:
-    trial = bench.run(CLAUDE_CODE)
+    trial = bench.run("claude-code")
     spans = trial.ask(
         "SELECT name, trace_id, parent_span_id IS NULL AS root FROM spans WHERE run_id = $run"
     )
@@ -80,7 +79,7 @@ def test_a_run_is_one_trace_with_its_tool_calls_below_the_interaction(bench: Ben
 
 def test_a_rate_limit_that_stays_is_told_once_the_retries_are_used_up(bench: Bench) -> None:
     refused = Script(FIX_STEPS, Fault(429))
-    trial = bench.run(CLAUDE_CODE, refused, environment={"CLAUDE_CODE_MAX_RETRIES": "2"})
+    trial = bench.run("claude-code", refused, environment={"CLAUDE_CODE_MAX_RETRIES": "2"})
     assert trial.run.exit_code == 1
     assert [call.status for call in trial.model_calls] == [429] * 3
     errors = trial.ask(

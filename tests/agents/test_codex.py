@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from spanscore.collector.agent_lines import Setup
-from tests.support.agents import CODEX
 from tests.support.model_server import FIX_STEPS, Fault, Script
 
 from .trial import VIEWS, Bench, Trial
@@ -27,7 +26,7 @@ EVENTS = {
 
 def _over(transport: str, bench: Bench) -> Setup:
     """The printed setup, changed to another of the transports that Codex has."""
-    as_printed = bench.setup(CODEX)
+    as_printed = bench.setup("codex")
     grpc = f'otlp-grpc = {{ endpoint = "{bench.collector.endpoints.grpc}" }}'
     names = ("exporter", "trace_exporter", "metrics_exporter")
     config = {
@@ -70,12 +69,12 @@ def _assert_all_arrived(trial: Trial) -> None:
 
 @pytest.mark.parametrize("transport", ["as printed", "json", "grpc", "base URL"])
 def test_spans_and_logs_hold_the_tokens_that_the_model_told(bench: Bench, transport: str) -> None:
-    _assert_all_arrived(bench.run(CODEX, configured=_over(transport, bench)))
+    _assert_all_arrived(bench.run("codex", configured=_over(transport, bench)))
 
 
 def test_a_rate_limit_ends_the_run_and_leaves_what_was_sent_before(bench: Bench) -> None:
     # Without the delay the end may come before the first export.
-    trial = bench.run(CODEX, Script(FIX_STEPS, Fault(429), delay_s=0.5))
+    trial = bench.run("codex", Script(FIX_STEPS, Fault(429), delay_s=0.5))
     assert trial.run.exit_code == 1
     assert [call.status for call in trial.model_calls] == [429]
     assert "conversation_starts" in trial.events()
@@ -83,7 +82,7 @@ def test_a_rate_limit_ends_the_run_and_leaves_what_was_sent_before(bench: Bench)
 
 
 def test_a_rate_limit_with_a_delay_is_tried_again_and_each_try_is_logged(bench: Bench) -> None:
-    trial = bench.run(CODEX, Script(FIX_STEPS, Fault(429, retry_after_s=1)))
+    trial = bench.run("codex", Script(FIX_STEPS, Fault(429, retry_after_s=1)))
     assert trial.run.exit_code == 1
     assert [call.status for call in trial.model_calls] == [429] * 6
     (logged,) = trial.ask(

@@ -10,7 +10,6 @@ import pytest
 from spanscore.collector.agent_lines import setup
 from spanscore.collector.keys import ingest_key
 from spanscore.collector.receiver.origin import mint
-from tests.support.agents import CLAUDE_CODE, CODEX, GEMINI_CLI, RealAgent
 from tests.support.running_collector import RunningCollector
 
 from .trial import VIEWS, Bench
@@ -23,21 +22,21 @@ def test_a_collector_with_a_token_takes_what_is_sent_by_its_lines_and_nothing_el
 ) -> None:
     with RunningCollector(tmp_path, token="a-token-of-this-collector") as guarded:
         bench = Bench(guarded, tmp_path)
-        for agent in (CLAUDE_CODE, CODEX):
+        for agent in ("claude-code", "codex"):
             let_in = bench.run(agent)
-            assert all(let_in.counts().values()), agent.name
+            assert all(let_in.counts().values()), agent
             without = replace(guarded.endpoints, token=None)
-            kept_out = bench.run(agent, configured=setup(without, agent.name))
-            assert (kept_out.run.exit_code, kept_out.run.fixed) == (0, True), agent.name
-            assert not any(kept_out.counts().values()), agent.name
+            kept_out = bench.run(agent, configured=setup(without, agent))
+            assert (kept_out.run.exit_code, kept_out.run.fixed) == (0, True), agent
+            assert not any(kept_out.counts().values()), agent
 
 
-@pytest.mark.parametrize("agent", [CLAUDE_CODE, CODEX, GEMINI_CLI], ids=lambda agent: agent.name)
+@pytest.mark.parametrize("agent", ["claude-code", "codex", "gemini-cli"], ids=lambda agent: agent)
 def test_an_ingest_token_in_the_path_marks_all_that_an_agent_sends(
-    bench: Bench, agent: RealAgent
+    bench: Bench, agent: str
 ) -> None:
     token = mint(ingest_key(bench.collector.db), "agent", "run-1")
     url = f"{bench.collector.endpoints.http}/o/{token}"
     stamped = replace(bench.collector.endpoints, http=url)
-    trial = bench.run(agent, configured=setup(stamped, agent.name))
+    trial = bench.run(agent, configured=setup(stamped, agent))
     assert trial.found("origin") == {(view, "agent") for view in VIEWS}

@@ -8,7 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from spanscore.collector.agent_lines import Setup, setup
-from tests.support.agents import AgentRun, RealAgent, run_agent
+from spanscore.instrumentation.adapters import find
+from tests.support.agents import AgentRun, run_agent
 from tests.support.model_server import FIX_THE_BUG, Exchange, ModelServer, Script, Usage
 from tests.support.running_collector import Row, RunningCollector
 
@@ -63,27 +64,27 @@ class Bench:
     collector: RunningCollector
     folder: Path
 
-    def setup(self, agent: RealAgent) -> Setup:
+    def setup(self, agent: str) -> Setup:
         """What `spanscore serve` tells a user to paste for this agent."""
-        return setup(self.collector.endpoints, agent.name)
+        return setup(self.collector.endpoints, agent)
 
     def run(
         self,
-        agent: RealAgent,
+        agent: str,
         script: Script = FIX_THE_BUG,
         *,
         configured: Setup | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Trial:
         """One run, set up as the collector says unless told otherwise."""
-        run_id = f"{agent.name}-{uuid4().hex}"
+        run_id = f"{agent}-{uuid4().hex}"
         variables = {
             "OTEL_RESOURCE_ATTRIBUTES": f"spanscore.run.id={run_id}",
             **(environment or {}),
         }
         with ModelServer(script) as model:
             ended = run_agent(
-                agent,
+                find(agent),
                 self.folder / run_id,
                 model_url=model.url,
                 setup=configured or self.setup(agent),

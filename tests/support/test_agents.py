@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from spanscore.collector.agent_lines import Setup
+from spanscore.instrumentation.adapters.adapter import Adapter, Install
 
-from .agents import AgentInstallError, RealAgent, install, run_agent
+from .agents import AgentInstallError, install, run_agent
 
 # Installs a command `agent` that runs what was in $NPM_FAKE_AGENT, and counts its own calls.
 NPM = """#!/bin/sh
@@ -40,7 +41,14 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _run(folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, timeout_s: float) -> int:
     monkeypatch.setenv("NPM_FAKE_AGENT", command)
-    agent = RealAgent("agent", "agent@1.0.0", ("agent",), {"MODEL_URL": "MODEL/v1"})
+    agent = Adapter(
+        name="agent",
+        title="Agent",
+        install=Install("npm", ("agent@1.0.0",)),
+        model_api=None,
+        command=("agent",),
+        environment={"MODEL_URL": "$model_url/v1"},
+    )
     ended = run_agent(
         agent,
         folder / "run",
@@ -54,8 +62,8 @@ def _run(folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, timeout_s:
 
 def test_a_package_is_installed_once(npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NPM_FAKE_AGENT", "true")
-    first = install("@scope/agent@1.0.0")
-    assert first == install("@scope/agent@1.0.0")
+    first = install(Install("npm", ("@scope/agent@1.0.0",)))
+    assert first == install(Install("npm", ("@scope/agent@1.0.0",)))
     assert (first / "agent").exists()
     assert npm.read_text() == "install\n"
 
@@ -64,7 +72,7 @@ def test_a_failed_install_names_the_package_and_the_way_out_and_leaves_nothing(
     npm: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(AgentInstallError, match=r"agent@1\.0\.0: 404 no such package") as failed:
-        install("agent@1.0.0")
+        install(Install("npm", ("agent@1.0.0",)))
     assert "-m 'not agents'" in str(failed.value)
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -73,7 +81,7 @@ def test_a_machine_without_npm_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SPANSCORE_TEST_AGENTS_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AgentInstallError, match="Node 20 or newer"):
-        install("agent@1.0.0")
+        install(Install("npm", ("agent@1.0.0",)))
 
 
 @pytest.mark.usefixtures("npm")

@@ -9,16 +9,18 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spanscore.collector.agent_lines import Setup
-from tests.support.model_server import BUGGY_FILE, FIXED_TEXT
+from spanscore.instrumentation.adapters.adapter import Adapter, LaunchContext
+from spanscore.instrumentation.launch import launch
+from tests.support.model_server import BUGGY_FILE, FIXED_TEXT, PROMPT
 
-from .install import install
-from .known import RealAgent
+from .install import NODE, install
 
-_NODE = "node@22.23.3"  # Claude Code and Qwen Code want Node 22 or newer
+# Model names that the agents know; the scripted model answers to any.
+_MODELS = {"claude-code": "claude-sonnet-4-5", "gemini-cli": "gemini-2.5-pro", "codex": "gpt-5"}
 
 # Agents reach loopback only: for anything else they are told of a proxy that is not there.
 _LOOPBACK_ONLY = {
@@ -40,7 +42,7 @@ class AgentRun:
 
 
 def run_agent(
-    agent: RealAgent,
+    agent: Adapter,
     folder: Path,
     *,
     model_url: str,
@@ -53,22 +55,31 @@ def run_agent(
     The agent gets an empty home, no input, and nothing of this process's environment but PATH.
     Raises `AgentInstallError`, and `TimeoutError` if the agent has not ended after `timeout_s`.
     """
-    commands = [install(agent.package), install(_NODE)]
-    home = _home(folder / "home", agent, setup, model_url)
+    commands = [install(agent.install), install(NODE)]
+    home = folder / "home"
     workspace = _workspace(folder / "workspace")
+    context = LaunchContext(
+        prompt=PROMPT,
+        model=_MODELS.get(agent.name, "gpt-4o"),
+        model_url=model_url,
+        model_key="test",
+        home=str(home),
+        workspace=str(workspace),
+        otlp_http="",
+        otlp_grpc="",
+    )
+    # Its telemetry is set up as a user would who has no adapter.
+    start = launch(replace(agent, telemetry={}, telemetry_files={}), context)
+    _write(home, start.files, setup)
     variables = {
-        "HOME": str(home),
+        **start.environment,
         "PATH": os.pathsep.join([*map(str, commands), os.environ["PATH"]]),
-        "LANG": "C.UTF-8",
-        "TERM": "dumb",
         **_LOOPBACK_ONLY,
-        **{key: value.replace("MODEL", model_url) for key, value in agent.environment.items()},
         **setup.environment,
         **environment,
     }
-    command = [word.replace("HOME", str(home)) for word in agent.command]
     started_s = time.monotonic()
-    exit_code = _run(command, workspace, variables, folder, timeout_s)
+    exit_code = _run(start.command, workspace, variables, folder, timeout_s)
     return AgentRun(
         exit_code,
         stdout=(folder / "stdout").read_text(errors="replace"),
@@ -78,17 +89,16 @@ def run_agent(
     )
 
 
-def _home(home: Path, agent: RealAgent, setup: Setup, model_url: str) -> Path:
+def _write(home: Path, files: Mapping[str, str], setup: Setup) -> None:
     home.mkdir(parents=True)
-    files = {name: text.replace("MODEL", model_url) for name, text in agent.files.items()}
+    texts = dict(files)
     if setup.config:
         name = setup.config_path.removeprefix("~/")
-        files[name] = files.get(name, "") + setup.config
-    for name, text in files.items():
+        texts[name] = texts.get(name, "") + setup.config
+    for name, text in texts.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return home
 
 
 def _workspace(workspace: Path) -> Path:
