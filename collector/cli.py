@@ -11,6 +11,7 @@ import typer
 
 from . import running
 from .agent_lines import Endpoints, UnknownAgentError, lines
+from .cli_adapters import commands as adapter_commands
 from .cli_runs import commands
 from .config import ConfigError, Settings
 from .options import with_settings
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 
 app.add_typer(commands)
+app.add_typer(adapter_commands)
 
 
 @app.callback(invoke_without_command=True)

@@ -46,7 +46,6 @@ def launch(
         made.files,
         tuple(made.applied),
         tuple(made.skipped),
-        tuple(made.secrets),
     )
 
 

@@ -106,8 +106,7 @@ class LaunchContext:
 class Launch:
     """A command, ready to run: `files` are to be written below the home folder, mode 0600.
 
-    `applied` and `skipped` tell, in words without any value, what became of each plugin;
-    `secrets` are the values that must be masked wherever the run's output or spans are kept.
+    `applied` and `skipped` tell, in words without any value, what became of each plugin.
     """
 
     command: Sequence[str]
@@ -115,4 +114,3 @@ class Launch:
     files: Mapping[str, str]
     applied: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()

@@ -16,5 +16,6 @@ ADAPTER = Adapter(
     environment={"OPENAI_API_KEY": "$model_key", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     artefacts=(".aider*",),
     version_command=("aider", "--version"),
+    tried=True,
     note="It exits 0 after 429 and 500 (27 tries) and 401 (1 try), and streams without usage.",
 )

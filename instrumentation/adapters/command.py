@@ -29,5 +29,5 @@ ADAPTER = Adapter(
         "OTEL_EXPORTER_OTLP_ENDPOINT": "$otlp_http",
     },
     tried=True,
-    note="The shell line of --command-line; $$SPANSCORE_PROMPT holds the task.",
+    note="The shell line of --command-line; $SPANSCORE_PROMPT holds the task.",
 )

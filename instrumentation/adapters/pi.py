@@ -25,5 +25,6 @@ ADAPTER = Adapter(
     instructions=".pi/agent/AGENTS.md",
     artefacts=(".pi/",),
     version_command=("pi", "--version"),
+    tried=True,
     note="429 is tried 12 times over about 25 s, then it exits 1.",
 )

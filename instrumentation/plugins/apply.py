@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..adapters.adapter import Adapter
-from .plugin import FromHost, Part, Plugin
+from .plugin import FromHost, Part, Plugin, Server
 
 FACTORY = "factory"
 """The behaviour mode of an agent as it comes; with plugins it is `plugins`."""
@@ -28,7 +29,18 @@ class Changes:
     files: dict[str, str] = field(default_factory=dict)
     applied: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)
+
+
+def secrets(plugins: Iterable[Plugin], host: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The values that plugins take from the host: to be masked in all that a run leaves."""
+    found: set[str] = set()
+    for plugin in plugins:
+        parts: list[Part | Server] = [plugin.general, *plugin.by_agent.values()]
+        parts += plugin.mcp_servers
+        for value in (value for part in parts for value in part.environment.values()):
+            if isinstance(value, FromHost):
+                found.add(host.get(value.variable, ""))
+    return tuple(sorted(found - {""}))
 
 
 def changes(
@@ -105,9 +117,8 @@ class _Applying:
         for key, value in wanted.items():
             if isinstance(value, str):
                 found[key] = value
-            elif secret := self.host.get(value.variable):
-                found[key] = secret
-                self.made.secrets.append(secret)
+            elif held := self.host.get(value.variable):
+                found[key] = held
             else:
                 self._skip(f"{what} {key}: the variable {value.variable} is not set")
         return found

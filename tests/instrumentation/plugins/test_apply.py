@@ -11,7 +11,7 @@ import pytest
 from spanscore.instrumentation.adapters import all, find
 from spanscore.instrumentation.adapters.adapter import Adapter, Launch
 from spanscore.instrumentation.launch import launch
-from spanscore.instrumentation.plugins import behavior_mode, load
+from spanscore.instrumentation.plugins import behavior_mode, load, secrets
 from tests.instrumentation.test_launch import CONTEXT
 
 SECRET = "s3cr3t-of-the-host"
@@ -28,7 +28,7 @@ def _launch(folder: Path, agent: str, *texts: str) -> Launch:
 
 def test_without_plugins_an_agent_is_as_it_comes() -> None:
     started = launch(find("codex"), CONTEXT)
-    assert (started.applied, started.skipped, started.secrets) == ((), (), ())
+    assert (started.applied, started.skipped) == ((), ())
     assert behavior_mode([]) == "factory"
 
 
@@ -41,8 +41,16 @@ def test_arguments_stand_before_the_prompt(tmp_path: Path) -> None:
 def test_a_secret_comes_from_the_host_and_is_named_by_its_key_alone(tmp_path: Path) -> None:
     started = _launch(tmp_path, "codex", 'environment = { KEY = { from = "HOST_KEY" } }')
     assert started.environment["KEY"] == SECRET
-    assert started.secrets == (SECRET,)
     assert started.applied == ("plugin0: environment KEY",)
+
+
+def test_the_secrets_of_plugins_are_known_before_a_run_starts(tmp_path: Path) -> None:
+    path = tmp_path / "plugin.toml"
+    path.write_text(
+        'environment = { A = { from = "HOST_KEY" }, B = { from = "NOT_SET" }, C = "plain" }\n'
+        'mcp.docs = { command = "d", environment = { T = { from = "HOST_KEY" } } }'
+    )
+    assert secrets([load(path)], {"HOST_KEY": SECRET}) == (SECRET,)
 
 
 def test_a_variable_that_the_host_lacks_is_skipped_with_the_reason(tmp_path: Path) -> None:
@@ -106,7 +114,6 @@ def test_an_mcp_server_is_added_to_the_config_of_the_agent(
 def test_an_mcp_server_is_skipped_by_an_agent_that_takes_none(tmp_path: Path) -> None:
     started = _launch(tmp_path, "aider", SERVER)
     assert started.skipped == ("plugin0: MCP server docs: aider takes none",)
-    assert started.secrets == ()
 
 
 @pytest.mark.parametrize("adapter", all(), ids=lambda a: a.name)
