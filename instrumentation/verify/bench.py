@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
 }
 
 
@@ -57,13 +58,18 @@ class Bench:
     def prepare(self, workspace: Path) -> list[str]:
         """Copy the workspace, put back what nobody may change, put the hidden tests in.
 
-        Returns what the copy lacks. Starts the clock of the task's verify timeout.
+        Returns what the copy lacks.
         """
-        left_out = copy(workspace, self.workspace)
+        left_out = self.take(workspace)
         remove_matching(self.workspace, self.task.forbidden)
         lay_over(self.task.workspace, self.workspace, self.task.forbidden)
         if self.task.hidden_tests.is_dir():
             lay_over(self.task.hidden_tests, self.workspace)
+        return left_out
+
+    def take(self, workspace: Path) -> list[str]:
+        """Copy a workspace as it is, and start the clock. Returns what the copy lacks."""
+        left_out = copy(workspace, self.workspace)
         self.report.parent.mkdir()
         (self.folder / "home").mkdir()
         self._deadline_s = time.monotonic() + self.task.verification.timeout_s

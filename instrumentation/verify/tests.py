@@ -34,14 +34,14 @@ def run_tests(bench: Bench) -> Verdict:
     return replace(verdict, build_failed=None if built is None else False)
 
 
-def tail(file: Path) -> str:
+def tail(file: Path, characters: int = TAIL_CHARACTERS) -> str:
     """The end of a text file, as it fits an attribute."""
     size = file.stat().st_size if file.exists() else 0
     if not size:
         return ""
     with file.open("rb") as source:
-        source.seek(max(size - 4 * TAIL_CHARACTERS, 0))
-        return source.read().decode(errors="replace")[-TAIL_CHARACTERS:]
+        source.seek(max(size - 4 * characters, 0))
+        return source.read().decode(errors="replace")[-characters:]
 
 
 def _of_command(ran: Ran) -> Verdict:
