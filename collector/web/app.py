@@ -13,6 +13,8 @@ from .guard import add_security_headers, guard
 from .pages import Site, errors
 from .pins import add_pin_routes
 from .reads import Reads
+from .run_page import add_run_routes
+from .run_routes import add_run_data_routes
 from .runs_page import add_runs_routes
 from .sql import add_sql_routes
 from .state import State, add_state_routes
@@ -45,6 +47,8 @@ def add_page_routes(app: web.Application, reads: Reads) -> None:
     site = Site(reads)
     add_asset_routes(app)
     add_runs_routes(app, site)
+    add_run_routes(app, site)
+    add_run_data_routes(app, site)
 
     async def close(_: web.Application) -> None:
         reads.close()

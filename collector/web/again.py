@@ -1,0 +1,59 @@
+"""The lines that run a cell again: with spanscore, by hand, at an endpoint of one's own."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from .run_facts import RunFacts
+
+OWN_KEY = "YOUR_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Lines to copy; a title that says what they do, and what to know beside."""
+
+    title: str
+    lines: str
+    note: str = ""
+
+
+def again(facts: RunFacts) -> list[Again]:
+    """What can be run again of this run; empty for the session of an agent that nobody started."""
+    run = facts.run
+    found = []
+    if run["source"] == "adapter" and run["agent"] and run["task"]:
+        found.append(Again("The same cell", _spanscore(facts)))
+        note = "Any endpoint that speaks the model's API; the key stays outside of the agent."
+        own = _spanscore(facts, "--model-url", "https://llm.example/v1")
+        own = f"export OPENAI_API_KEY={OWN_KEY}\n{own}"
+        found.append(Again("Against an endpoint of your own", own, note))
+    docker = _docker(facts)
+    if docker:
+        note = "The agent alone, without proxy, verifier and limits. Fill in what it needs."
+        found.append(Again("The container by hand", docker, note))
+    return found
+
+
+def _spanscore(facts: RunFacts, *more: str) -> str:
+    run = facts.run
+    words = ["spanscore", "run", run["agent"], "--task", run["task"]]
+    if run["model"]:
+        words += ["--model", run["model"]]
+    if seed := facts.attribute("cell_run", "spanscore.run.seed"):
+        words += ["--seed", seed]
+    return shlex.join([*words, *more])
+
+
+def _docker(facts: RunFacts) -> str | None:
+    runtime = facts.attribute("container", "container.runtime.name")
+    if runtime != "docker":
+        return None
+    image = facts.run["image_digest"] or facts.run["image"]
+    command = facts.texts("container", "container.command_args")
+    workdir = ["-v", "$PWD:/workspace", "-w", "/workspace"]
+    if not image:
+        return None
+    line = shlex.join(["docker", "run", "--rm", "-it", *workdir, image, *command])
+    return line.replace("'$PWD:/workspace'", '"$PWD:/workspace"')

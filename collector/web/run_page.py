@@ -1,0 +1,90 @@
+"""`/runs/{run_id}`: what happened, where the time went, whose fault it was, what proves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from .again import again
+from .pages import PageError, Site, page
+from .reads import Row
+from .run_axes import axes, breakdown, parts_of_time
+from .run_facts import PAGE_ROWS, RunFacts, read_calls, read_facts, read_logs, read_tools
+from .run_routes import no_run
+
+WORKSPACE = ("expected", "artefact", "unexpected", "forbidden")
+
+_PARTS = {"calls": read_calls, "tools": read_tools, "logs": read_logs}
+
+
+def shown(facts: RunFacts) -> dict[str, Any]:
+    """What the templates of a run are filled with."""
+    return {
+        "run": facts.run,
+        "failure": facts.failure,
+        "facts": facts,
+        "axes": axes(facts),
+        "breakdown": breakdown(facts),
+        "time": parts_of_time(facts.run),
+        "workspace": _workspace(facts),
+        "verify": _verify(facts),
+        "again": again(facts),
+        "calls": facts.calls,
+        "tools": facts.tools,
+        "page_rows": PAGE_ROWS,
+    }
+
+
+def add_run_routes(app: web.Application, site: Site) -> None:
+    """Serve the page of a run and the further rows of its tables."""
+
+    async def run(request: web.Request) -> web.Response:
+        run_id = request.match_info["run_id"]
+        facts = await site.reads.run(read_facts, run_id)
+        if facts is None:
+            raise no_run(run_id)
+        return page("run.html", here="/runs", offline=None, **shown(facts))
+
+    async def part(request: web.Request) -> web.Response:
+        run_id, name = request.match_info["run_id"], request.match_info["part"]
+        if name not in _PARTS:
+            raise PageError(404, "There is no such page.")
+        offset = _offset(request)
+        found = await site.reads.run(_PARTS[name], run_id, offset)
+        values: dict[str, Any] = {"run_id": run_id, "part": name, "rows": found, "offset": offset}
+        return page("run_rows.html", page_rows=PAGE_ROWS, **values)
+
+    app.router.add_get("/runs/{run_id}", run)
+    app.router.add_get("/runs/{run_id}/{part}", part)
+
+
+def _offset(request: web.Request) -> int:
+    text = request.query.get("offset", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise PageError(400, "`offset` must be a number.")
+    return int(text)
+
+
+def _workspace(facts: RunFacts) -> list[Row]:
+    """The four kinds of changes: how many, and the paths that were kept."""
+    found = []
+    for kind in WORKSPACE:
+        count = facts.attribute("workspace_diff", f"spanscore.workspace.{kind}_count")
+        paths = facts.texts("workspace_diff", f"spanscore.workspace.{kind}")
+        found.append({"kind": kind, "count": count, "paths": paths[:200]})
+    return found if "workspace_diff" in facts.phases else []
+
+
+def _verify(facts: RunFacts) -> Row | None:
+    """What the verifier said."""
+    if "verify" not in facts.phases:
+        return None
+    keys = ("tests_passed", "tests_failed", "tests_regressed", "target_failed")
+    told = {key: facts.attribute("verify", f"spanscore.verify.{key}") for key in keys}
+    return {
+        "status": facts.attribute("verify", "test.suite.run.status"),
+        "counts": {key.replace("_", " "): value for key, value in told.items() if value},
+        "stdout": facts.attribute("verify", "spanscore.verify.stdout_tail"),
+        "stderr": facts.attribute("verify", "spanscore.verify.stderr_tail"),
+    }
