@@ -22,6 +22,8 @@ class Running:
     web: str
     started_at: str
     version: str
+    embedded: bool = False
+    """Started by a run, and stopping when no run needs it any more."""
 
     def write(self, db: Path) -> IO[str]:
         """Leave the file (mode 0600) beside the database, whole or not at all.

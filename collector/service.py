@@ -27,8 +27,9 @@ class Service:
     Each goes on when another dies: the inbox is between them.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, embedded: bool = False) -> None:
         self._settings = settings
+        self._embedded = embedded
         self._store = Child("store", _run_store)
         self._lake = Child("lake writer", _run_lake)
         self._receiver = Child("receiver", _run_receiver)
@@ -97,6 +98,7 @@ class Service:
             web="" if settings.no_db else f"http://{reachable(settings.web)}",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("spanscore"),
+            embedded=self._embedded,
         )
         self._closing.enter_context(note.write(settings.db))
         return note

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,7 +56,8 @@ class Run:
     `attributes` are those of its `cell_run` span (docs/conventions.md). The collector is that of
     the environment unless given. When it does not answer, the run goes on and its telemetry is
     kept in `spool`, by default `spanscore-RUN_ID.pb` in the current folder, for
-    `spanscore import`.
+    `spanscore import`. `tell` is called with what the user must know, `opened` with the role of
+    each phase as it opens.
 
         with Run(agent="mine", model="gpt-4o", task="fix-bug") as run:
             with run.phase("adapter_run") as phase:
@@ -76,7 +77,9 @@ class Run:
         collector: Collector | None = None,
         spool: Path | None = None,
         tell: Tell = tell_log,
+        opened: Callable[[Role], None] = lambda role: None,
     ) -> None:
+        self.opened = opened
         self.run_id = run_id or secrets.token_hex(8)
         self.cell_id = cell_id or "/".join((agent, model or "unknown", task))
         self.sweep_id = sweep_id
@@ -101,11 +104,16 @@ class Run:
         return {key: value for key, value in ids.items() if value}
 
     @property
-    def agent_environment(self) -> dict[str, str]:
-        """What to give to the agent, so that its own telemetry joins the run."""
+    def agent_ids(self) -> dict[str, str]:
+        """The variable that joins an agent's own telemetry to the run, whatever trace it uses."""
         pairs = ",".join(f"{key}={_quoted(value)}" for key, value in self.resource.items())
+        return {"OTEL_RESOURCE_ATTRIBUTES": pairs}
+
+    @property
+    def agent_environment(self) -> dict[str, str]:
+        """What to give to the agent, so that its own telemetry joins the run and comes here."""
         return {
-            "OTEL_RESOURCE_ATTRIBUTES": pairs,
+            **self.agent_ids,
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.agent_http,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         }
@@ -157,8 +165,9 @@ class Phase:
         self._run = run
         self.role = role
         self.attributes: dict[str, AttributeValue] = {c.ROLE: role.value}
-        self.context = Context()
-        self._parent = Context()
+        self._parent = self._parent_context()
+        self.context = self._reserved()
+        """The span's own, for what is to be below it; known before it begins."""
         self._start_ns = 0
         self._end_ns: int | None = None
         self._error: str | None = None
@@ -185,18 +194,9 @@ class Phase:
         return f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"
 
     def __enter__(self) -> Self:
-        self._parent = self._parent_context()
-        above = trace.get_current_span(self._parent).get_span_context()
-        ids = self._run.telemetry.ids
-        reserved = SpanContext(
-            trace_id=above.trace_id or ids.generate_trace_id(),
-            span_id=ids.generate_span_id(),
-            is_remote=False,
-            trace_flags=TraceFlags(TraceFlags.SAMPLED),
-        )
-        self.context = trace.set_span_in_context(NonRecordingSpan(reserved), Context())
         self._start_ns = time.time_ns()
         self._run._open[self.role] = self
+        self._run.opened(self.role)
         self._run.telemetry.event(
             c.SPAN_START_EVENT, self.context, self.attributes, time_ns=self._start_ns
         )
@@ -214,6 +214,17 @@ class Phase:
         if isinstance(error, Exception) and self._error is None:
             self.fail(str(error) or type(error).__name__)
         self._send(self._end_ns or time.time_ns())
+
+    def _reserved(self) -> Context:
+        above = trace.get_current_span(self._parent).get_span_context()
+        ids = self._run.telemetry.ids
+        reserved = SpanContext(
+            trace_id=above.trace_id or ids.generate_trace_id(),
+            span_id=ids.generate_span_id(),
+            is_remote=False,
+            trace_flags=TraceFlags(TraceFlags.SAMPLED),
+        )
+        return trace.set_span_in_context(NonRecordingSpan(reserved), Context())
 
     def _parent_context(self) -> Context:
         role = PARENTS[self.role]

@@ -67,7 +67,7 @@ def show_run(settings: Settings, run: str, form: Literal["table", "json", "csv"]
         write_result(result, form, sys.stdout)
         return
     [told] = _rows(result)
-    spans = _rows(ask(settings, _WATERFALL.format(run=quoted(run), limit=SPANS)))
+    spans = rows_of(settings, _WATERFALL.format(run=quoted(run), limit=SPANS))
     if form == "json":
         print(orjson.dumps([{**told, "waterfall": spans}], option=orjson.OPT_INDENT_2).decode())
     else:
@@ -80,12 +80,17 @@ def _the_one(settings: Settings, start: str) -> str:
         f"SELECT run_id FROM runs WHERE starts_with(run_id, {quoted(start)}) "
         f"ORDER BY started_at DESC NULLS LAST LIMIT {CANDIDATES}"
     )
-    found = [row["run_id"] for row in _rows(ask(settings, sql))]
+    found = [row["run_id"] for row in rows_of(settings, sql)]
     if len(found) == 1:
         return str(found[0])
     if found:
         raise UnknownRunError(f"several runs begin with {start}: {', '.join(found)}")
     raise UnknownRunError(f"there is no run {start}; `spanscore runs` lists them")
+
+
+def rows_of(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query by column, as JSON would have them. Raises as `ask` does."""
+    return _rows(ask(settings, sql))
 
 
 def _rows(result: QueryResult) -> list[dict[str, Any]]:

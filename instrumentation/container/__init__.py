@@ -29,6 +29,7 @@ class Image:
     name: str
     id: str | None
     digest: str | None
+    repo_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,20 @@ class Ended:
     finished_ns: int | None
     timed_out: bool = False
     cancelled: bool = False
+    disk_full: bool = False
+    """It was ended because it had left too little of a disk."""
     oom_killed: bool | None = None
     memory_peak_bytes: int | None = None
     cpu_ns: int | None = None
     container_id: str | None = None
     isolation: str = "none"
+    """`none` (a bare process), `container`, or `network`: a container without one."""
+    user: str | None = None
+    network: str | None = None
+    read_only: bool | None = None
+    mounted_sockets: tuple[str, ...] = ()
+    memory_limit_bytes: int | None = None
+    cpu_limit: float | None = None
     start_error: str | None = None
     dropped_output_bytes: int = 0
 

@@ -1,0 +1,73 @@
+"""`spanscore run` as a user types it, with the shipped agent, a scripted model, a bare process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spanscore.collector.cli import app
+from spanscore.instrumentation.scripted.server import ModelServer
+from spanscore.instrumentation.tasks import find
+from tests.support.spanscore_command import Commands, Printed
+
+
+def run_shipped(commands: Commands, task: str, *options: object) -> Printed:
+    """Run the scripted agent on a shipped task that says what the model does."""
+    script = find(task).script
+    assert script is not None
+    with ModelServer(script) as model:
+        return commands(
+            "run", "--agent", "scripted", "--model", "scripted", "--task", task,
+            "--endpoint", model.url, "--format", "json", *options,
+        )  # fmt: skip
+
+
+def test_a_run_leaves_every_phase_and_a_score_and_says_that_it_is_provisional(
+    tmp_path: Path,
+) -> None:
+    commands = Commands(tmp_path)
+    printed = run_shipped(commands, "outcome-passes")
+    assert printed.code == 0, printed.err
+    [row] = printed.rows
+    assert (row["outcome"], row["pass"], row["grade"]) == ("pass", 1, "B")
+    assert row["provisional"][0] == "no container"
+    assert not row["citable"]
+    assert "no container" in printed.err
+    spans = commands.sql(f"SELECT role, origin FROM spans WHERE run_id = '{row['run_id']}'")
+    assert {span["origin"] for span in spans} == {"harness"}
+    assert {span["role"] for span in spans} == {
+        "cell_run", "task_setup", "adapter_run", "apply_plugins", "container", "model_call",
+        "tool_call", "workspace_diff", "verify", "cleanup",
+    }  # fmt: skip
+    left = {path.name for path in tmp_path.iterdir()}
+    assert "spanscore.duckdb.serve.json" not in left
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--agent", "nobody"], "no adapter is called 'nobody'; known: aider,"),
+        (["--task", "nothing"], "nothing"),
+        (["--plugin", "nothing"], "no plugin is called 'nothing'"),
+        (["--endpoint", "ftp://x"], "'ftp://x' is no URL"),
+        (["--key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY is not set"),
+        (["--memory-limit", "much"], "'much' is no size"),
+        (["--user", "root"], "'root' must be numbers"),
+        (["--container", "docker"], "needs an image; name one with --image"),
+        (["--image", "no/such-image"], "no Docker engine answers"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_sentence_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    given = {"--agent": "scripted", "--model": "m", "--task": "outcome-passes",
+             "--endpoint": "http://127.0.0.1:9/v1"}  # fmt: skip
+    given |= dict(zip(options[::2], options[1::2], strict=True))
+    done = CliRunner().invoke(app, ["run", *(word for pair in given.items() for word in pair)])
+    assert type(done.exception).__module__.startswith("spanscore.")
+    assert said in str(done.exception)
+    assert not list(tmp_path.iterdir())
