@@ -12,6 +12,7 @@ import typer
 from . import running
 from .agent_lines import Endpoints, UnknownAgentError, lines
 from .cli_adapters import commands as adapter_commands
+from .cli_forward import commands as forward_commands
 from .cli_run import commands as run_commands
 from .cli_runs import commands
 from .config import ConfigError, Settings
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(commands)
 app.add_typer(adapter_commands)
 app.add_typer(run_commands)
+app.add_typer(forward_commands)
 
 
 @app.callback(invoke_without_command=True)

@@ -25,6 +25,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from .forward.destination import Destination
+
 CONFIG_FILE = "spanscore.toml"
 
 MIN_SECRET_CHARACTERS = 8
@@ -72,6 +74,7 @@ FilePath = Annotated[Path, AfterValidator(_expand)]
 Age = Annotated[timedelta, BeforeValidator(_parse_age)]
 Address = Annotated[str, BeforeValidator(_parse_address)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
+Destinations = Annotated[list[Destination], NoDecode, BeforeValidator(_split_list)]
 
 
 class Settings(BaseSettings):
@@ -138,6 +141,14 @@ class Settings(BaseSettings):
     prices: Path | None = Field(
         None, description="CSV of prices a model, in place of those that come with spanscore."
     )
+    forward: Destinations = Field(
+        [], description="Send on what comes in, to [PROFILE+]URL; again for more. See forwarding."
+    )
+    forward_lag: ByteSize = Field(
+        ByteSize(1 << 30),
+        ge=1 << 20,
+        description="How much the inbox keeps for a destination; beyond it the store is read.",
+    )
     sql_timeout: Age = Field(
         timedelta(seconds=30), gt=timedelta(0), description="Longest SQL query."
     )
@@ -166,11 +177,20 @@ class Settings(BaseSettings):
             raise ValueError("no_db leaves nothing to write to; name a lake (--lake URL)")
         for name in ("grpc", "http", "web"):
             self._check_bind(name)
+        self._check_forward()
         for name in self.mask_env:
             if name not in os.environ:
                 raise ValueError(f"mask_env names {name}, which is not set in the environment")
         self._check_secrets()
         return self
+
+    def _check_forward(self) -> None:
+        titles = [destination.title for destination in self.forward]
+        for title in titles:
+            if titles.count(title) > 1:
+                raise ValueError(
+                    f"forward: two destinations are called {title}; give each [[forward]] a name"
+                )
 
     def _check_secrets(self) -> None:
         named = [("a value of mask_values", value) for value in self.mask_values]
@@ -272,9 +292,11 @@ def _explain(item: Any) -> str:
     if item["type"] == "byte_size":
         message = f"{item['input']!r} is no size; write 64MiB, 4GiB or 20GB"
     elif item["type"] == "greater_than_equal":
-        is_size = isinstance(Settings.model_fields[name].get_default() or ByteSize(0), ByteSize)
+        field = Settings.model_fields.get(name)
+        is_size = isinstance((field and field.get_default()) or ByteSize(0), ByteSize)
         least = item["ctx"]["ge"]
         message = f"it must be {show_size(least) if is_size else least} or more"
     if item["type"] == "extra_forbidden":
-        return f"{name}: there is no such setting; docs/settings.md lists them"
+        page = "forwarding" if name.startswith("forward.") else "settings"
+        return f"{name}: there is no such setting; docs/{page}.md lists them"
     return f"{name}: {message}" if name else message

@@ -213,6 +213,11 @@ class Inbox:
             row = self._db.execute(_DEPTH, {"reader": reader}).fetchone()
         return Depth(*row) if row else Depth(0, 0, None)
 
+    def last_position(self) -> int:
+        """The position given last; 0 before the first."""
+        with self._file.faults():
+            return self._last_position()
+
     def readers(self) -> dict[str, int]:
         """Each registered reader, and the position up to which it has passed."""
         with self._file.faults():

@@ -51,10 +51,14 @@ def _option(name: str) -> inspect.Parameter:
         show_default=False,
     )
     kind: Any = bool | None if is_switch else str | None
+    if name in _REPEATED:
+        kind = list[str] | None
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
     )
 
+
+_REPEATED = frozenset(["forward"])
 
 _METAVARS = {
     "db": "FILE",
@@ -77,6 +81,8 @@ _METAVARS = {
     "memory": "SIZE",
     "views": "FOLDER,...",
     "prices": "FILE",
+    "forward": "[PROFILE+]URL",
+    "forward_lag": "SIZE",
     "sql_timeout": "AGE",
     "sql_max_rows": "ROWS",
 }

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection, wait
@@ -16,13 +16,18 @@ from multiprocessing.connection import Connection, wait
 from . import running
 from .child import MAX_RESTARTS, Child, ServiceError
 from .config import Settings, reachable
+from .forward.cursors import forget_gone, let_go
+from .forward.ledger import LedgerError
+from .forward.loop import LoopError, check_no_loop
+from .inbox import InboxError
 
 STOP_S = 20.0
 WATCH_S = 0.5
+FORWARDER_REST_S = 60.0
 
 
 class Service:
-    """The collector: a receiver, a store and a lake writer, each in a process of its own.
+    """The collector: receiver, store, and if asked for lake writer and forwarder: a process each.
 
     Each goes on when another dies: the inbox is between them.
     """
@@ -33,6 +38,8 @@ class Service:
         self._store = Child("store", _run_store)
         self._lake = Child("lake writer", _run_lake)
         self._receiver = Child("receiver", _run_receiver)
+        self._forwarder = Child("forwarder", _run_forwarder)
+        self._forwarder_rests_until_s = 0.0
         self._stop = threading.Event()
         self._closing = ExitStack()
 
@@ -60,13 +67,15 @@ class Service:
             parts.append((self._store, self._start_store))
         if self._settings.lake:
             parts.append((self._lake, self._start_lake))
-        return [*parts, (self._receiver, self._start_receiver)]
+        parts.append((self._receiver, self._start_receiver))
+        if self._settings.forward:
+            parts.append((self._forwarder, self._start_forwarder))
+        return parts
 
     def _settle_readers(self) -> None:
         """Keep nothing in the inbox for who does not read it any more."""
         from spanscore.queries.lake.storage import StorageError, canonical
 
-        from .inbox import InboxError
         from .lake.readers import settle
 
         settings = self._settings
@@ -74,7 +83,8 @@ class Service:
             url = canonical(settings.lake) if settings.lake else None
             for sentence in settle(settings.inbox, url, with_store=not settings.no_db):
                 print(f"spanscore: {sentence}", file=sys.stderr, flush=True)
-        except (InboxError, StorageError) as error:
+            forget_gone(settings)
+        except (InboxError, LedgerError, StorageError) as error:
             raise ServiceError(str(error)) from None
 
     def _start_lake(self) -> None:
@@ -87,6 +97,17 @@ class Service:
     def _start_receiver(self) -> None:
         started = self._receiver.start(self._settings)
         self._settings = _with_ports(self._settings, grpc=started.grpc_port, http=started.http_port)
+
+    def _start_forwarder(self) -> None:
+        """After the doors, so that their ports are known: a destination must not be one of them.
+
+        A forwarder that dies later must not take the collector down: see `_rest_forwarder`.
+        """
+        try:
+            check_no_loop(self._settings.forward, (self._settings.grpc, self._settings.http))
+        except LoopError as error:
+            raise ServiceError(str(error)) from error
+        self._forwarder.start(self._settings)
 
     def _leave_note(self) -> running.Running:
         settings = self._settings
@@ -106,12 +127,16 @@ class Service:
     def _watch(self) -> None:
         restarts = self._parts()
         while not self._stop.is_set():
-            wait([c.process.sentinel for c, _ in restarts if c.process], timeout=WATCH_S)
+            alive = [c.process.sentinel for c, _ in restarts if c.process and c.is_alive]
+            wait(alive, timeout=WATCH_S)
             for child, restart in restarts:
                 if not child.is_alive and not self._stop.is_set():
                     self._restart(child, restart)
 
     def _restart(self, child: Child, restart: Callable[[], None]) -> None:
+        if child is self._forwarder:
+            self._restart_forwarder()
+            return
         if child.dies_too_often:
             raise ServiceError(
                 f"the {child.name} died {MAX_RESTARTS} times within a minute; "
@@ -120,10 +145,34 @@ class Service:
         print(f"spanscore: the {child.name} died and is started anew", file=sys.stderr, flush=True)
         restart()
 
+    def _restart_forwarder(self) -> None:
+        """As the others, but never for good: the collector goes on without it."""
+        if time.monotonic() < self._forwarder_rests_until_s:
+            return
+        if self._forwarder.dies_too_often and not self._forwarder_rests_until_s:
+            self._rest_forwarder(f"the forwarder died {MAX_RESTARTS} times within a minute")
+            return
+        self._forwarder_rests_until_s = 0.0
+        print("spanscore: the forwarder died and is started anew", file=sys.stderr, flush=True)
+        try:
+            self._start_forwarder()
+        except ServiceError as error:
+            self._rest_forwarder(str(error))
+
+    def _rest_forwarder(self, reason: str) -> None:
+        """Try it again later; until then the inbox keeps nothing for destinations."""
+        self._forwarder_rests_until_s = time.monotonic() + FORWARDER_REST_S
+        print(f"spanscore: {reason}; forwarding is tried again in {FORWARDER_REST_S:.0f} s",
+              file=sys.stderr, flush=True)  # fmt: skip
+        if not self._settings.no_db:
+            with suppress(InboxError, LedgerError):
+                let_go(self._settings)
+
     def _shut_down(self) -> None:
         """The receiver first, so that its readers can take all that was acknowledged."""
         deadline_s = time.monotonic() + STOP_S
         self._receiver.stop(deadline_s - STOP_S / 2)
+        self._forwarder.stop(deadline_s - STOP_S / 4)
         for child in (self._store, self._lake):
             child.ask_to_stop()
         for child in (self._store, self._lake):
@@ -147,6 +196,13 @@ def _run_lake(settings: Settings, report: Connection) -> None:
     from .lake.process import run_lake
 
     run_lake(settings, report)
+
+
+def _run_forwarder(settings: Settings, report: Connection) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from .forward.process import run
+
+    run(settings, report)
 
 
 def _run_receiver(settings: Settings, report: Connection) -> None:

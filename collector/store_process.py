@@ -17,7 +17,8 @@ from aiohttp import web
 from spanscore.queries.view import CatalogError
 
 from .child import NotStarted
-from .config import Settings, cannot_open, split_address
+from .config import Settings, beside, cannot_open, split_address
+from .forward.rejected import RejectionLoader
 from .inbox import Inbox, InboxError
 from .keys import KeyFileError, read_token
 from .own_views import views_of
@@ -76,6 +77,7 @@ class Store:
             max_age_s=settings.retain.total_seconds() if settings.retain else None,
             max_bytes=settings.max_size,
         )
+        self._rejections = RejectionLoader(self._database.cursor(), beside(settings.db, "forward"))
         self._fault = ("", -FAULT_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._load, name="loader")
@@ -114,6 +116,7 @@ class Store:
             self._refresher.join()
             with contextlib.suppress(duckdb.Error, InboxError):
                 self._loader.drain(time.monotonic() + DRAIN_S)
+                self._rejections.load()
         with contextlib.suppress(duckdb.Error):
             self._database.execute("CHECKPOINT")
         self._inbox.close()
@@ -138,7 +141,7 @@ class Store:
         """The loader's thread: a fault of the machine is said and tried again."""
         while not self._stop.is_set():
             try:
-                self._loader.run(self._stop, idle=self._housekeeper.tick)
+                self._loader.run(self._stop, idle=self._idle)
             except duckdb.FatalException as error:
                 # DuckDB takes no more commands after this; the service starts the process anew.
                 print(f"spanscore: the database stopped: {error}", file=sys.stderr, flush=True)
@@ -146,6 +149,10 @@ class Store:
             except (duckdb.Error, InboxError, OSError) as error:
                 self._tell(f"loading waits: {error}")
                 self._stop.wait(RETRY_S)
+
+    def _idle(self) -> None:
+        self._housekeeper.tick()
+        self._rejections.tick()
 
     def _tell(self, fault: str) -> None:
         """Print a fault when it is new, not each time that it is met."""

@@ -80,7 +80,10 @@ class Acceptor:
         limits: Limits,
         *,
         hashes_content: bool = False,
+        identity: str = "",
     ) -> None:
+        """`identity` is that of the inbox, by which a collector knows its own requests."""
+        self.identity = identity
         self.origins = origins
         self.limits = limits
         self.allowances = {origin: Allowance(limits) for origin in ORIGINS}

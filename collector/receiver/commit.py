@@ -69,6 +69,11 @@ class GroupCommit:
         self._closed = asyncio.Event()
         threading.Thread(target=self._run, name="group-commit", daemon=True).start()
 
+    @property
+    def identity(self) -> str:
+        """The inbox's: positions in it mean something only together with it."""
+        return self._inbox.identity
+
     async def commit(self, request: Request, counts: Mapping[str, int] = _NO_COUNTS) -> None:
         """Return when `request` is on the disk and `counts` are added to the counters.
 

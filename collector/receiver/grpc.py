@@ -12,6 +12,7 @@ from spanscore.collector.signals import Signal
 
 from .accept import Acceptor, Received
 from .limits import GZIP_MAGIC, Allowance, Lease, too_large, too_slow
+from .loop import FORWARDED_BY, check_loop
 from .origin import TOKEN_HEADER
 from .status import Refusal, refusal_of
 
@@ -84,6 +85,7 @@ class GrpcDoor:
 
     async def _export(self, signal: Signal, context: Context) -> Message:
         metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
+        check_loop(metadata.get(FORWARDED_BY), self._acceptor.identity)
         origin = self._acceptor.origins.resolve(
             path_token=None,
             header_token=metadata.get(TOKEN_HEADER),

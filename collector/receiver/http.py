@@ -19,6 +19,7 @@ from spanscore.collector.signals import Signal
 from .accept import Acceptor, Received
 from .http_protocol import Protocol
 from .limits import Lease, too_large, too_slow
+from .loop import FORWARDED_BY, check_loop
 from .origin import TOKEN_HEADER
 from .status import Kind, Refusal, refusal_of
 
@@ -90,6 +91,7 @@ class HttpDoor:
         signal, path_token = _target(request.path)
         if request.method != "POST":
             raise Refusal(Kind.WRONG_METHOD, f"{request.method}: only POST is served here")
+        check_loop(request.headers.get(FORWARDED_BY), self._acceptor.identity)
         origin = self._acceptor.origins.resolve(
             path_token=path_token,
             header_token=request.headers.get(TOKEN_HEADER),

@@ -55,6 +55,7 @@ def make_acceptor(options: ReceiverOptions, commits: GroupCommit) -> Acceptor:
         Origins(options.ingest_key, options.token),
         options.limits,
         hashes_content=options.content == "hash",
+        identity=commits.identity,
     )
 
 

@@ -33,6 +33,7 @@ class Kind(Enum):
     WRONG_METHOD = 405, grpc.StatusCode.UNIMPLEMENTED
     TOO_LARGE = 413, grpc.StatusCode.RESOURCE_EXHAUSTED
     UNSUPPORTED_TYPE = 415, grpc.StatusCode.INVALID_ARGUMENT
+    LOOP = 508, grpc.StatusCode.FAILED_PRECONDITION
     UNAVAILABLE = 503, grpc.StatusCode.UNAVAILABLE
 
     @property

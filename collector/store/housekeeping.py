@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from . import conversations, retention
+from . import conversations, load_windows, retention
 from .loader import DIGEST_LIFE_NS
 
 EVERY_S = 60.0
@@ -42,6 +42,7 @@ class Housekeeper:
             [time.time_ns() - DIGEST_LIFE_NS],
         )
         conversations.merge(self._connection)
+        load_windows.merge(self._connection, time.time_ns() - DIGEST_LIFE_NS)
         retention.apply(self._connection, max_age_s=self._max_age_s, max_bytes=self._max_bytes)
         if self._wal.exists() and self._wal.stat().st_size > IDLE_CHECKPOINT_BYTES:
             self._connection.execute("CHECKPOINT")

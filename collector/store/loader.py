@@ -151,7 +151,7 @@ class Loader:
                     self._store(signal, decode(signal, [e.request for e in group]), done)
                     received = [entry.request.received_ns for entry in group]
                     mark_received(self._connection, _TABLES[signal], min(received), max(received))
-            self._write_cursor(entries[-1].position)
+            self._write_cursor(entries, done.rows)
             self._connection.execute("COMMIT")
         except BaseException:
             self._rollback()
@@ -256,15 +256,22 @@ class Loader:
                 [request.received_ns, request.origin, request.signal.name.lower(),
                  entry.position, reason, request.body],
             )  # fmt: skip
-            self._write_cursor(entry.position)
+            self._write_cursor([entry], 0)
             self._connection.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
         self.progress.rejected_requests += 1
 
-    def _write_cursor(self, position: int) -> None:
+    def _write_cursor(self, entries: Sequence[Entry], rows: int) -> None:
+        """Note how far the inbox is loaded, and when what was loaded last had been received."""
+        position = entries[-1].position
         self._connection.execute(
             "UPDATE loader_cursor SET position = ? WHERE inbox = ?",
             [position, self._inbox.identity],
+        )
+        received = [entry.request.received_ns for entry in entries]
+        self._connection.execute(
+            "INSERT INTO load_window VALUES (?, ?, ?, ?, ?)",
+            [self._inbox.identity, position, min(received), max(received), rows],
         )

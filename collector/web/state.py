@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from ..config import beside
+from ..forward import metrics as forward_metrics
 from ..inbox import Depth, Inbox, InboxError
 from ..store.loader import READER, Progress
 
@@ -90,6 +92,7 @@ class State:
             yield CounterMetricFamily(f"spanscore_{name}", help_text, value)
         for name, help_text, size in _gauges(sample):
             yield GaugeMetricFamily(f"spanscore_{name}", help_text, size)
+        yield from forward_metrics.collect(beside(self._db, "forward"), self._inbox)
         progress = sample.progress
         for name, help_text, value in (
             ("loaded_rows", "Spans, log records and data points stored", progress.rows),

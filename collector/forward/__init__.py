@@ -1,0 +1,1 @@
+"""OTLP out again: to any number of tracing backends, each at its own pace."""

@@ -1,0 +1,59 @@
+"""Where the destinations stand, for those who do not forward themselves: the service, mostly."""
+
+from __future__ import annotations
+
+from spanscore.collector.config import Settings, beside
+from spanscore.collector.inbox import Inbox
+
+from .destination import READER_PREFIX
+from .ledger import Cut, Ledger
+
+
+def lag_bytes(settings: Settings) -> int:
+    """`forward_lag`, but at most a quarter of the inbox, so that it never fills it up.
+
+    Without a database there is no store to go on from: then the inbox is the bound.
+    """
+    if settings.no_db:
+        return settings.inbox_max
+    return min(settings.forward_lag, settings.inbox_max // 4)
+
+
+def forget_gone(settings: Settings) -> None:
+    """Keep nothing in the inbox for destinations that are not configured any more.
+
+    Raises InboxError and LedgerError.
+    """
+    wanted = {destination.title for destination in settings.forward}
+    with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
+        for reader in inbox.readers():
+            if (
+                reader.startswith(READER_PREFIX)
+                and reader.removeprefix(READER_PREFIX) not in wanted
+            ):
+                inbox.forget(reader)
+    path = beside(settings.db, "forward")
+    if path.exists():
+        with Ledger(path) as ledger:
+            for name in ledger.statuses():
+                if name not in wanted:
+                    ledger.forget(name)
+
+
+def let_go(settings: Settings) -> None:
+    """Have every destination go on from the store, for a forwarder that cannot run.
+
+    Otherwise the inbox would fill up, and senders be refused. Raises InboxError and LedgerError.
+    """
+    with (
+        Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox,
+        Ledger(beside(settings.db, "forward")) as ledger,
+    ):
+        readers = inbox.readers()
+        for destination in settings.forward:
+            position = readers.get(destination.reader)
+            if position is None:
+                continue
+            if ledger.cut(destination.title) is None:
+                ledger.set_cut(destination.title, Cut(inbox.identity, position))
+            inbox.forget(destination.reader)
