@@ -39,7 +39,9 @@ class Purposes:
         """What the call is for."""
         if asked.max_tokens == 1 or self._is_side_job(asked):
             return Purpose.AUXILIARY
-        name = plain_name(asked.model or "")
+        if asked.model is None:
+            return Purpose.MAIN
+        name = plain_name(asked.model)
         if self._main is None or name == self._main:
             self._main = self._main or name
             self._is_sure = True

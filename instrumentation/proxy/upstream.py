@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,7 @@ from .errors import ProxyError, SourceError
 from .headers import put_key
 
 _KEEPALIVE_S = 15
+_SMALL_BYTES = 1 << 20
 _VERSIONS = ("/v1", "/v1beta")
 
 
@@ -105,7 +107,6 @@ def open_session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
-        trust_env=True,
     )
 
 
@@ -115,6 +116,7 @@ class Endpoint:
     def __init__(self, session: aiohttp.ClientSession, upstream: Upstream) -> None:
         self._session = session
         self._upstream = upstream
+        self._web_proxy = _web_proxy(URL(upstream.url))
         self._timeout = aiohttp.ClientTimeout(
             total=None,
             sock_connect=upstream.connect_timeout_s,
@@ -132,13 +134,28 @@ class Endpoint:
                 outgoing.method,
                 URL(self._upstream.join(path) + mark + query, encoded=True),
                 headers=headers,
-                data=io.BytesIO(outgoing.body) if outgoing.body else None,
+                data=_payload(outgoing.body),
                 allow_redirects=False,
+                proxy=self._web_proxy,
                 timeout=self._timeout,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SourceError(_error_type(error, CallError.RESET), _words(error)) from None
         return _Live(response)
+
+
+def _web_proxy(url: URL) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for the endpoint."""
+    if urllib.request.proxy_bypass(url.host or ""):
+        return None
+    return urllib.request.getproxies().get(url.scheme)
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """The body for the client, which sends a small one at once, a large one in pieces."""
+    if len(body) < _SMALL_BYTES:
+        return body or None
+    return io.BytesIO(body)
 
 
 class _Live:
