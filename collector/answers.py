@@ -63,7 +63,7 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
             f"{settings.db} does not exist. Start `spanscore serve`, or name the file with --db."
         )
     views = views_of(settings)
-    with _loaded(settings, views) as connection:
+    with loaded(settings, views) as connection:
         if not Marts(connection, views).refresh_all(within_s=REFRESH_S):
             print(
                 "spanscore: the views of runs are not complete yet; ask again, or let "
@@ -80,7 +80,7 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
 def load_waiting(settings: Settings) -> None:
     """Load what waits in the inbox, if no collector does so already."""
     if not running.find(settings.db):
-        with _loaded(settings, views_of(settings)):
+        with loaded(settings, views_of(settings)):
             pass
 
 
@@ -94,7 +94,7 @@ def recompute(settings: Settings) -> int:
     if not settings.db.exists():
         raise DatabaseError(f"{settings.db} does not exist; name the file with --db")
     views = views_of(settings)
-    with _loaded(settings, views) as connection:
+    with loaded(settings, views) as connection:
         marts = Marts(connection, views)
         marts.mark_all()
         marts.refresh_all()
@@ -103,8 +103,11 @@ def recompute(settings: Settings) -> int:
 
 
 @contextmanager
-def _loaded(settings: Settings, views: Sequence[View]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The file, with what waited in the inbox loaded."""
+def loaded(settings: Settings, views: Sequence[View]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, with what waited in the inbox loaded. No collector may hold it.
+
+    Raises DatabaseError, InboxError and CatalogError.
+    """
     with open_database(settings.db, memory_limit=settings.memory_limit, views=views) as connection:
         if settings.inbox.exists():
             with Inbox(settings.inbox) as inbox:

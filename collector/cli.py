@@ -12,6 +12,7 @@ import typer
 from . import running
 from .agent_lines import Endpoints, UnknownAgentError, lines
 from .cli_adapters import commands as adapter_commands
+from .cli_export import commands as export_commands
 from .cli_forward import commands as forward_commands
 from .cli_run import commands as run_commands
 from .cli_runs import commands
@@ -32,6 +33,7 @@ app.add_typer(commands)
 app.add_typer(adapter_commands)
 app.add_typer(run_commands)
 app.add_typer(forward_commands)
+app.add_typer(export_commands)
 
 
 @app.callback(invoke_without_command=True)
@@ -120,7 +122,7 @@ def sql(
     "`spanscore import cells published-cells.json` takes published cell records as runs.",
 )
 @with_settings("db", "max_request", "inbox_max", "mask_values", "mask_env", "mask_patterns",
-               "content", "memory")  # fmt: skip
+               "content", "memory", "retain", "views", "prices")  # fmt: skip
 def import_(
     settings: Settings,
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH...")],

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -19,6 +19,8 @@ from .store.query_error import QueryError
 _CONNECT_S = 5.0
 _ANSWER_S = 600.0
 """Above any sensible time limit of the collector itself, which ends the query with its reason."""
+
+_COPY_BYTES = 1 << 20
 
 
 class ClientError(Exception):
@@ -37,6 +39,23 @@ def query_over_http(base_url: str, token: str, sql: str) -> QueryResult:
     """
     with _connected(base_url) as connection:
         return _ask(connection, token, sql)
+
+
+def stream_over_http(base_url: str, token: str, sql: str, into: BinaryIO) -> None:
+    """Write the whole, uncapped result of one query to `into`, as an Arrow stream.
+
+    It is whole when this returns. Raises as `query_over_http` does.
+    """
+    with _connected(base_url) as connection:
+        response = _post(connection, "/api/stream", token, "text/plain", sql.encode())
+        while piece := response.read(_COPY_BYTES):
+            try:
+                into.write(piece)
+            except OSError as error:
+                raise ClientError(
+                    f"the collector's answer cannot be kept on disk: {error.strerror}; make room, "
+                    "or let TMPDIR name another disk"
+                ) from error
 
 
 def change_pin_over_http(base_url: str, token: str, run_id: str, *, pinned: bool) -> None:
@@ -71,20 +90,24 @@ def _connected(base_url: str) -> Iterator[http.client.HTTPConnection]:
             raise ClientError(f"the collector at {base_url} did not answer: {reason}") from error
 
 
-def _ask(connection: http.client.HTTPConnection, token: str, sql: str) -> QueryResult:
+def _post(
+    connection: http.client.HTTPConnection, path: str, token: str, content_type: str, body: bytes
+) -> http.client.HTTPResponse:
     connection.connect()
     connection.sock.settimeout(_ANSWER_S)
-    connection.request(
-        "POST",
-        "/api/sql",
-        body=orjson.dumps({"sql": sql, "format": "arrow"}),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
+    connection.request("POST", path, body=body, headers=headers)
     response = connection.getresponse()
     if response.status != 200:
         raise _error(response.status, response.read())
     if response.headers.get("Content-Type") != CONTENT_TYPES["arrow"]:
         raise ClientError("what answers there is no spanscore collector")
+    return response
+
+
+def _ask(connection: http.client.HTTPConnection, token: str, sql: str) -> QueryResult:
+    body = orjson.dumps({"sql": sql, "format": "arrow"})
+    response = _post(connection, "/api/sql", token, "application/json", body)
     # Read to the end first: a stream that breaks off must not pass for a short result.
     with pa.ipc.open_stream(response.read()) as reader:
         batches = list(reader)

@@ -39,7 +39,8 @@ class ConfigError(Exception):
     """A setting is wrong; the message names the setting and the fix."""
 
 
-def _parse_age(value: object) -> object:
+def parse_age(value: object) -> object:
+    """A text such as 12h or 30d as a timedelta, anything else as it is; raises ValueError."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"(\d+)([smhdw])", value.strip())
@@ -71,7 +72,7 @@ def _expand(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_expand)]
-Age = Annotated[timedelta, BeforeValidator(_parse_age)]
+Age = Annotated[timedelta, BeforeValidator(parse_age)]
 Address = Annotated[str, BeforeValidator(_parse_address)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 Destinations = Annotated[list[Destination], NoDecode, BeforeValidator(_split_list)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from .export.mark import MarkError, read_json, split_protobuf
 from .inbox import InboxBusy, InboxFull, Request
 from .inbox_salvage import salvage
 from .otlp_files import FileError, Found, requests_in
@@ -41,11 +43,15 @@ class Bad:
 
 @dataclass(slots=True)
 class Report:
-    """What an import did; `rejected` counts spans that were left out of accepted requests."""
+    """What an import did; `rejected` counts spans that were left out of accepted requests.
+
+    `oldest_ns` is the earliest receive time that went in.
+    """
 
     files: int = 0
     requests: int = 0
     rejected: int = 0
+    oldest_ns: int = field(default_factory=time.time_ns)
     bad: list[Bad] = field(default_factory=list)
 
 
@@ -58,7 +64,8 @@ async def import_files(
 ) -> Report:
     """Put every request of `files` into the inbox, durably; the loader takes it from there.
 
-    They are validated and masked as at the other doors and get the origin `import`. A second
+    They are validated and masked as at the other doors and get the origin `import`; what
+    `spanscore export` wrote keeps the origin and the receive time that it is marked with. A second
     import changes nothing. What is bad is reported, the rest goes in. `progressed` is told how
     many bytes of all files are done, `make_room` is called when the inbox is full, before the next
     try. Raises InboxError when no room comes.
@@ -95,7 +102,7 @@ class _Door:
         self._making_room = asyncio.Lock()
 
     async def take(self, file: Path) -> AsyncIterator[int]:
-        """Import one file; yields the byte offsets that it has come to."""
+        """Import one file; yields how many of its bytes are read."""
         self.report.files += 1
         with file.open("rb") as opened:
             is_inbox = opened.read(len(_INBOX_MAGIC)) == _INBOX_MAGIC
@@ -105,7 +112,7 @@ class _Door:
         found = requests_in(file, self._options.max_request_bytes)
         while group := self._next_group(file, found):
             await asyncio.gather(*(self._accept(file, request) for request in group))
-            yield group[-1].offset_bytes
+            yield group[-1].read_bytes
 
     def _next_group(self, file: Path, found: Iterator[Found]) -> list[Found]:
         group: list[Found] = []
@@ -119,17 +126,18 @@ class _Door:
         return group
 
     async def _accept(self, file: Path, found: Found) -> None:
-        received = Received(None, ORIGIN, found.body, found.gzipped, found.json)
         try:
+            received = _received(found)
             response = await self._with_room(partial(self._accept_once, received))
-        except Refusal as refusal:
+        except (Refusal, MarkError) as refusal:
             self.report.bad.append(Bad(file, found.offset_bytes, str(refusal)))
             return
         self.report.requests += 1
         self.report.rejected += response
+        self.report.oldest_ns = min(self.report.oldest_ns, received.received_ns or time.time_ns())
 
     async def _accept_once(self, received: Received) -> int:
-        with Lease(self._acceptor.allowances[ORIGIN]) as lease:
+        with Lease(self._acceptor.allowances[received.origin]) as lease:
             response = await self._acceptor.accept(received, lease)
         partly = response.partial_success  # type: ignore[attr-defined]  # each response has it
         return sum(value for _, value in partly.ListFields() if isinstance(value, int))
@@ -161,3 +169,17 @@ class _Door:
                     await asyncio.to_thread(self._make_room)
                 await asyncio.sleep(ROOM_WAIT_S)
         return await attempt()
+
+
+def _received(found: Found) -> Received:
+    """The request with the origin and the time of its mark, else as one that comes now."""
+    body, mark = found.body, None
+    if found.json and not found.gzipped:
+        mark = read_json(body)
+    elif not found.gzipped:
+        mark, body = split_protobuf(body)
+    if mark is None:
+        return Received(None, ORIGIN, body, found.gzipped, found.json)
+    # A clock that was ahead when it was received must not be ahead of ours.
+    received_ns = min(mark.received_ns, time.time_ns())
+    return Received(mark.signal, mark.origin, body, found.gzipped, found.json, received_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TextIO
 
 import orjson
@@ -55,7 +55,7 @@ def encode(result: QueryResult, form: StreamFormat) -> Iterator[bytes]:
     """The result in `form`, in pieces of a batch each; the pieces joined are the whole document."""
     if form == "json":
         return _json(result)
-    return _csv(result) if form == "csv" else _arrow(result)
+    return csv_pieces(result.schema, result.batches) if form == "csv" else _arrow(result)
 
 
 def _json(result: QueryResult) -> Iterator[bytes]:
@@ -70,10 +70,10 @@ def _json(result: QueryResult) -> Iterator[bytes]:
     yield b"\n]\n" if result.batches else b"[]\n"
 
 
-def _csv(result: QueryResult) -> Iterator[bytes]:
+def csv_pieces(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     """A header line and RFC 4180 rows ended by a newline; NULL is empty, an empty string is ""."""
-    yield _csv_line(result.schema.names).encode()
-    for batch in result.batches:
+    yield _csv_line(schema.names).encode()
+    for batch in batches:
         rows = zip(*map(texts, batch.columns), strict=True)
         yield "".join(map(_csv_line, rows)).encode()
 

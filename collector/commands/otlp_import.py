@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -13,26 +14,37 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..answers import load_waiting
 from ..config import Settings
+from ..export.bundle import REQUESTS
+from ..export.bundle_check import is_bundle
 from ..importer import Report, import_files
 from ..otlp_files import files_below
 from ..receiver_options import receiver_options
+from .bundle_import import check, say
 
 MAX_LISTED = 20
 
 
 def import_otlp(settings: Settings, paths: list[Path], form: Literal["text", "json"]) -> int:
-    """Import files and folders; prints what went in and what is bad. Returns the exit code.
+    """Import files, folders and bundles; prints what went in and what is bad.
 
-    0 when everything went in, 1 when something could not be read; the rest went in all the same.
-    Raises FileNotFoundError, InboxError, DatabaseError.
+    Returns the exit code: 0 when everything went in, 1 when something could not be read or a bundle
+    is not what it says; the rest went in all the same.
+    Raises FileNotFoundError, InboxError, DatabaseError, ExportError and CatalogError.
     """
-    files = files_below(paths)
+    bundles = {path: check(settings, path) for path in paths if is_bundle(path)}
+    files = files_below([path for path in paths if path not in bundles])
+    files += [path / REQUESTS for path, findings in bundles.items() if findings.is_untouched]
     report = _import(settings, files)
     if form == "json":
-        print(json.dumps(asdict(report), default=str, indent=2))
+        told = {str(path): asdict(findings) for path, findings in bundles.items()}
+        print(json.dumps({**asdict(report), "bundles": told}, default=str, indent=2))
     else:
+        for path, findings in bundles.items():
+            say(path, findings)
         _say(report)
-    return 1 if report.bad else 0
+        _warn_of_retention(settings, report)
+    doubtful = any(not f.is_untouched or f.is_unexplained for f in bundles.values())
+    return 1 if report.bad or doubtful else 0
 
 
 def _import(settings: Settings, files: list[Path]) -> Report:
@@ -62,3 +74,11 @@ def _say(report: Report) -> None:
         print(f"{bad.file}, byte {bad.offset_bytes}: {bad.reason}")
     if len(report.bad) > MAX_LISTED:
         print(f"... and {len(report.bad) - MAX_LISTED} more; --format json lists all")
+
+
+def _warn_of_retention(settings: Settings, report: Report) -> None:
+    """What was exported keeps its receive time, and retention goes by that."""
+    if settings.retain is None:
+        return
+    if time.time_ns() - report.oldest_ns > settings.retain.total_seconds() * 1e9:
+        print("some of it was received longer ago than --retain: pin its runs, or they are removed")

@@ -50,13 +50,17 @@ class Committer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One Export request as a door read it; without a signal, its records must tell it."""
+    """One Export request as a door read it; without a signal, its records must tell it.
+
+    `received_ns`: when it came, if that was not now.
+    """
 
     signal: Signal | None
     origin: str
     body: bytes
     gzipped: bool = False
     json: bool = False
+    received_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ class Acceptor:
                 self._long_requests, self._prepare_long, received, body
             )
         if prepared.body:
-            request = Request(prepared.signal, received.origin, time.time_ns(), prepared.body)
+            received_ns = received.received_ns or time.time_ns()
+            request = Request(prepared.signal, received.origin, received_ns, prepared.body)
             await self._committer.commit(request, prepared.counts)
         elif prepared.counts:
             self._committer.count(prepared.counts)

@@ -17,6 +17,7 @@ from ..decode.errors import DecodeError
 from ..inbox import Entry, Inbox
 from ..signals import Signal
 from . import arrivals, conversations, duplicates, traces
+from .known_records import KnownRecords, apart
 from .resources import Known
 from .stale_runs import mark_received
 
@@ -72,6 +73,7 @@ class Loader:
         self._inbox = inbox
         self._resources = Known("resource")
         self._scopes = Known("scope")
+        self._known_records = KnownRecords(connection)
         self._position = self._start()
 
     def _start(self) -> int:
@@ -147,10 +149,11 @@ class Loader:
                 group = [entry for entry in entries if entry.request.signal == signal]
                 if signal is not Signal.TRACES:
                     group = self._fresh(group, done)
+                for part in apart(group):
+                    self._store(signal, decode(signal, [e.request for e in part]), done)
                 if group:
-                    self._store(signal, decode(signal, [e.request for e in group]), done)
-                    received = [entry.request.received_ns for entry in group]
-                    mark_received(self._connection, _TABLES[signal], min(received), max(received))
+                    received = {entry.request.received_ns for entry in group}
+                    mark_received(self._connection, _TABLES[signal], received)
             self._write_cursor(entries, done.rows)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -220,6 +223,10 @@ class Loader:
             conversations.of_counters(self._connection, records)
         if signal is Signal.TRACES:
             records = self._new_spans(records, known, done)
+        else:
+            come = records.num_rows
+            records = self._known_records.without_known(_TABLES[signal], records)
+            done.duplicate_rows += come - records.num_rows
         self._insert(_TABLES[signal], records)
         done.rows += records.num_rows
 

@@ -182,7 +182,7 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> Qu
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return _collect(cursor, sql, limits)
     except (duckdb.Error, OSError) as error:
-        raise _as_query_error(cursor, sql, error) from error
+        raise as_query_error(cursor, sql, error) from error
     finally:
         # None was begun yet, or an aborted one is rolled back already.
         with contextlib.suppress(duckdb.Error):
@@ -238,9 +238,10 @@ def _with_unique_names(schema: pa.Schema) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _as_query_error(
+def as_query_error(
     cursor: duckdb.DuckDBPyConnection, sql: str, error: duckdb.Error | OSError
 ) -> QueryError:
+    """What the engine said of `sql`; the cursor's transaction is ended."""
     message = str(error)
     if "Out of Memory Error" in message:
         return QueryError(

@@ -6,7 +6,7 @@ rows from one run to another without storing anything is found here, by comparin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -30,17 +30,22 @@ _RECEIVED = {
     "span": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM trace
-    WHERE trace_id IN (SELECT trace_id FROM span WHERE received_ns BETWEEN ? AND ?)
+    WHERE trace_id IN (
+        SELECT trace_id FROM span
+        WHERE received_ns BETWEEN ? AND ? AND received_ns IN (SELECT unnest(?))
+    )
     """,
     "log": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM log_joined
-    WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
+    WHERE received_ns BETWEEN ? AND ? AND received_ns IN (SELECT unnest(?))
+        AND run_id IS NOT NULL
     """,
     "metric_point": """
     INSERT INTO marts.stale_run
     SELECT DISTINCT run_id FROM metric_point_joined
-    WHERE received_ns BETWEEN ? AND ? AND run_id IS NOT NULL
+    WHERE received_ns BETWEEN ? AND ? AND received_ns IN (SELECT unnest(?))
+        AND run_id IS NOT NULL
     """,
 }
 
@@ -99,13 +104,12 @@ LIMIT ?
 
 
 def mark_received(
-    connection: duckdb.DuckDBPyConnection, table: str, first_ns: int, last_ns: int
+    connection: duckdb.DuckDBPyConnection, table: str, received_ns: Collection[int]
 ) -> None:
-    """The runs of all that `table` (span, log, metric_point) received in this time are stale.
-
-    Both ends are included.
-    """
-    connection.execute(_RECEIVED[table], [first_ns, last_ns])
+    """The runs of all that `table` (span, log, metric_point) received at these times are stale."""
+    # The ends as constants of their own: only they let DuckDB pass over the blocks of other times.
+    times = [min(received_ns), max(received_ns), list(received_ns)]
+    connection.execute(_RECEIVED[table], times)
 
 
 def mark_runs(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from .run_routes import add_run_data_routes
 from .runs_page import add_runs_routes
 from .sql import add_sql_routes
 from .state import State, add_state_routes
+from .stream import add_stream_route
 
 
 def make_app(
@@ -36,6 +37,7 @@ def make_app(
     app = web.Application(middlewares=[guard(token=token, hosts=hosts), errors])
     app.on_response_prepare.append(add_security_headers)
     add_sql_routes(app, database, limits)
+    add_stream_route(app, database)
     add_pin_routes(app, database)
     add_state_routes(app, state)
     add_page_routes(app, Reads(database, limits))

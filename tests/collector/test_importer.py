@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from spanscore.collector.cli import app
 from spanscore.collector.config import load
+from spanscore.collector.export.mark import Mark, mark_protobuf
 from spanscore.collector.importer import import_files
 from spanscore.collector.inbox import Inbox
 from spanscore.collector.receiver.options import ReceiverOptions
@@ -90,6 +92,56 @@ def test_a_compressed_body_goes_in() -> None:
     Path("l.json.gz").write_bytes(gzip.compress(json.dumps(as_json(LOGS, Signal.LOGS)).encode()))
     assert run("t.pb.gz", "l.json.gz")[0] == 0
     assert (count("spans"), count("logs")) == (1, 1)
+
+
+def test_many_requests_in_one_compressed_file_go_in() -> None:
+    lines = [json.dumps(as_json(logs_request(log(body=f"b{i}")).body, Signal.LOGS)) for i in (1, 2)]
+    Path("l.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    prefixed = b"".join(struct.pack(">I", len(b)) + b for b in (TRACES, LOGS))
+    Path("t.pb.gz").write_bytes(gzip.compress(prefixed))
+    code, report = run("l.jsonl.gz", "t.pb.gz")
+    assert (code, report["requests"]) == (0, 4)
+    assert (count("spans"), count("logs")) == (1, 3)
+
+
+def test_a_compressed_file_that_was_cut_off_gives_what_came_before() -> None:
+    bodies = [traces_request(span(span_id=f"{i:016x}")).body for i in range(1, 3000)]
+    packed = gzip.compress(b"".join(struct.pack(">I", len(b)) + b for b in bodies))
+    Path("t.pb.gz").write_bytes(packed[:-2000])
+    code, report = run("t.pb.gz")
+    assert code == 1
+    assert 0 < report["requests"] < 2999
+    assert "cut off" in report["bad"][0]["reason"]
+    assert report["bad"][0]["offset_bytes"] > 0
+
+
+def test_a_marked_request_keeps_its_origin_and_time_and_a_damaged_mark_is_named() -> None:
+    mark = Mark(Signal.TRACES, "agent", 1_790_000_000_123_456_789)
+    good = mark_protobuf(TRACES, mark)
+    bad = good.replace(b'"agent"', b'"adept"')
+    Path("t.pb").write_bytes(b"".join(struct.pack(">I", len(b)) + b for b in (good, bad)))
+    code, report = run("t.pb")
+    assert (code, report["requests"]) == (1, 1)
+    assert "mark of spanscore in this request is damaged" in report["bad"][0]["reason"]
+    with open_database(Path("i.duckdb")) as connection:
+        rows = connection.execute("SELECT origin, received_ns FROM span").fetchall()
+    assert rows == [(mark.origin, mark.received_ns)]
+
+
+def test_a_mark_of_a_clock_that_was_ahead_counts_as_now() -> None:
+    mark = Mark(Signal.TRACES, "agent", 2**62)
+    Path("t.pb").write_bytes(struct.pack(">I", len(b := mark_protobuf(TRACES, mark))) + b)
+    assert run("t.pb")[0] == 0
+    with open_database(Path("i.duckdb")) as connection:
+        [(received_ns,)] = connection.execute("SELECT received_ns FROM span").fetchall()
+    assert received_ns <= time.time_ns()
+
+
+def test_what_retention_would_remove_is_warned_of() -> None:
+    body = mark_protobuf(TRACES, Mark(Signal.TRACES, "agent", 1_700_000_000 * 10**9))
+    Path("t.pb").write_bytes(struct.pack(">I", len(body)) + body)
+    result = RUNNER.invoke(app, ["import", "t.pb", "--db", "i.duckdb", "--retain", "30d"])
+    assert "longer ago than --retain: pin its runs" in result.output
 
 
 def test_a_second_import_changes_nothing() -> None:

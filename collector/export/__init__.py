@@ -1,0 +1,1 @@
+"""What was stored as files for others: OTLP, Parquet, CSV, and bundles that prove themselves."""
