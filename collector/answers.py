@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from spanscore.queries.lake.storage import is_lake
 from spanscore.queries.view import View
 
 from . import running
@@ -16,6 +17,8 @@ from .client import NotAnsweringError, query_over_http
 from .config import Settings
 from .inbox import Inbox
 from .keys import read_token
+from .lake.opened import open_lake
+from .lake.progress import computing
 from .own_views import views_of
 from .store.database import DatabaseError, open_database
 from .store.loader import Loader
@@ -28,6 +31,9 @@ LOAD_S = 600.0
 REFRESH_S = 30.0
 """How long a query waits for the views of runs that are not computed yet."""
 
+LAKE_MEMORY_BYTES = 2_000_000_000
+"""What reading a lake may take at least: `memory` is meant for a store beside agents."""
+
 RESTART_S = 15.0
 RETRY_S = 0.1
 """A collector whose store is being started anew is asked again for so long, so often."""
@@ -39,8 +45,13 @@ def ask(settings: Settings, sql: str) -> QueryResult:
     While a collector holds the file it is asked over HTTP. Otherwise the file is opened, and what
     was acknowledged but not loaded yet is loaded first.
 
-    Raises QueryError, DatabaseError, InboxError, CatalogError and ClientError.
+    Where `db` is a lake, its files are asked (`lake/opened.py`).
+
+    Raises QueryError, DatabaseError, InboxError, CatalogError, ClientError, StorageError and
+    LakeReadError.
     """
+    if is_lake(settings.db):
+        return _ask_lake(settings, sql)
     deadline_s = time.monotonic() + RESTART_S
     while collector := running.find(settings.db):
         if not collector.web:
@@ -71,10 +82,27 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
                 file=sys.stderr,
             )
         harden(connection)
-        limits = QueryLimits(
-            seconds=settings.sql_timeout.total_seconds(), rows=settings.sql_max_rows
-        )
-        return run_query(connection, sql, limits)
+        return run_query(connection, sql, _limits(settings))
+
+
+def _ask_lake(settings: Settings, sql: str) -> QueryResult:
+    views = views_of(settings)
+    memory_limit = f"{max(settings.memory, LAKE_MEMORY_BYTES) // 1_000_000}MB"
+    with open_lake(settings.db, views, memory_limit=memory_limit) as lake:
+        if missing := len(lake.snapshot.missing):
+            print(
+                f"spanscore: {missing} files of {lake.storage.url} are gone, and their rows with "
+                "them; `spanscore lake status` names them",
+                file=sys.stderr,
+            )
+        with computing() as progressed:
+            lake.prepare(sql, progressed)
+        harden(lake.connection)
+        return run_query(lake.connection, sql, _limits(settings))
+
+
+def _limits(settings: Settings) -> QueryLimits:
+    return QueryLimits(seconds=settings.sql_timeout.total_seconds(), rows=settings.sql_max_rows)
 
 
 def load_waiting(settings: Settings) -> None:

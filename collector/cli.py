@@ -16,7 +16,7 @@ from .cli_export import commands as export_commands
 from .cli_forward import commands as forward_commands
 from .cli_run import commands as run_commands
 from .cli_runs import commands
-from .config import ConfigError, Settings
+from .config import ConfigError, Settings, require_file
 from .options import with_settings
 
 app = typer.Typer(
@@ -70,6 +70,7 @@ def serve(
     from .keys import read_token
     from .service import Service
 
+    require_file(settings.db, "serve")
     lines(Endpoints("", ""), agent)  # an agent that is not known is said before anything starts
 
     def announce(note: running.Running) -> None:
@@ -135,6 +136,7 @@ def import_(
     Works while a collector runs on the file, and when none does. What cannot be read is named with
     its byte offset, the rest goes in.
     """
+    require_file(settings.db, "import")
     if str(paths[0]) == "cells" and not paths[0].exists():
         from .commands.cells_import import import_published_cells
 
@@ -171,6 +173,7 @@ def doctor(
     """
     from .commands.doctor import run_compact, run_doctor, run_recompute
 
+    require_file(settings.db, "doctor")
     if compact:
         run_compact(settings)
     if recompute:

@@ -85,7 +85,9 @@ class Settings(BaseSettings):
         env_prefix="SPANSCORE_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
 
-    db: FilePath = Field(Path("spanscore.duckdb"), description="The DuckDB file.")
+    db: FilePath = Field(
+        Path("spanscore.duckdb"), description="The DuckDB file; to ask, a lake will do too."
+    )
     grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received.")
     http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received.")
     web: Address = Field("127.0.0.1:4319", description="Where SQL, health and metrics are served.")
@@ -228,6 +230,14 @@ class Settings(BaseSettings):
     def inbox(self) -> Path:
         """The inbox lies beside the database and belongs to it."""
         return beside(self.db, "inbox")
+
+
+def require_file(db: Path, what: str) -> None:
+    """Raise ConfigError where `db` is a lake: `what` needs a database file."""
+    if str(db).startswith("s3:/") or db.is_dir():
+        raise ConfigError(
+            f"db = {db} is a lake, and {what} needs a database file. Name one with --db"
+        )
 
 
 def beside(db: Path, suffix: str) -> Path:

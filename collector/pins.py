@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import running
 from .client import change_pin_over_http
-from .config import Settings
+from .config import Settings, require_file
 from .keys import read_token
 from .store import retention
 from .store.database import open_database
@@ -13,8 +13,9 @@ from .store.database import open_database
 def set_pin(settings: Settings, run_id: str, *, pinned: bool) -> None:
     """Pin the run, or let it go; doing so twice is no error.
 
-    Raises ClientError and DatabaseError.
+    Raises ClientError, ConfigError and DatabaseError.
     """
+    require_file(settings.db, "a pin")
     collector = running.find(settings.db)
     if collector:
         change_pin_over_http(collector.web, read_token(settings.db), run_id, pinned=pinned)

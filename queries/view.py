@@ -67,9 +67,12 @@ class View:
 
     def reading_from(self, names: Mapping[str, str]) -> str:
         """The SELECT, reading from `names[source]` wherever it reads from a source in `names`."""
-        return _SOURCE.sub(
-            lambda match: match[1] + match[2] + names.get(match[3], match[3]), self.select
-        )
+        return reading_from(self.select, names)
+
+
+def reading_from(select: str, names: Mapping[str, str]) -> str:
+    """A SELECT that reads from `names[source]` wherever it read from a source in `names`."""
+    return _SOURCE.sub(lambda match: match[1] + match[2] + names.get(match[3], match[3]), select)
 
 
 class SqlFile(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from spanscore.queries import base
 from spanscore.queries.view import View
 
 from .marts import Marts
@@ -33,7 +34,7 @@ class Schema:
     """
 
     objects: tuple[str, ...] = field(default_factory=lambda: _read_sql("schema"))
-    views: tuple[str, ...] = field(default_factory=lambda: _read_sql("schema/views"))
+    views: tuple[str, ...] = field(default_factory=lambda: _views())
     migrations: tuple[Migration, ...] = MIGRATIONS
 
     @property
@@ -163,6 +164,19 @@ def _migrate(connection: duckdb.DuckDBPyConnection, version: int, schema: Schema
         connection.execute(statement)
     connection.execute("UPDATE schema_version SET version = ?", [schema.version])
     connection.execute("COMMIT")
+
+
+def _views() -> tuple[str, ...]:
+    """Those that a store shares with a lake stand around its own."""
+    return (
+        *(_shared(name) for name in base.RESOLVING),
+        *_read_sql("schema/views"),
+        *(_shared(name) for name in base.PUBLIC),
+    )
+
+
+def _shared(name: str) -> str:
+    return f"CREATE OR REPLACE VIEW {name} AS {base.select(name)}"
 
 
 def _read_sql(folder: str) -> tuple[str, ...]:

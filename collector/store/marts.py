@@ -96,7 +96,7 @@ class Marts:
         """
         for statement in _TABLES:
             self._connection.execute(statement)
-        fingerprint = self._fingerprint()
+        fingerprint = self.fingerprint()
         rows = self._connection.execute("SELECT fingerprint FROM marts.version").fetchall()
         if rows == [(fingerprint,)]:
             self._connection.execute(_TRY_AGAIN)
@@ -104,12 +104,21 @@ class Marts:
         self._connection.execute("BEGIN")
         try:
             self._create()
+            self.mark_all()
+            for table in ("kept_run", "kept_trace", "failed_run"):
+                self._connection.execute(f"DELETE FROM marts.{table}")
             self._connection.execute("DELETE FROM marts.version")
             self._connection.execute("INSERT INTO marts.version VALUES (?)", [fingerprint])
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+
+    def create(self) -> None:
+        """Create the tables and views anew in a connection that keeps none; no run is computed."""
+        for statement in _TABLES:
+            self._connection.execute(statement)
+        self._create()
 
     def mark_all(self) -> None:
         """Every run is stale."""
@@ -130,11 +139,14 @@ class Marts:
             self._connection, now_ns=now_ns, cool_down_ns=cool_down_ns, limit=BATCH_RUNS
         )
         if run_ids:
-            self._compute_runs(run_ids, now_ns)
+            self.compute(run_ids, now_ns)
         return len(run_ids)
 
-    def _compute_runs(self, run_ids: Sequence[str], now_ns: int) -> None:
-        """All at once; if one cannot be computed, by halves, so that only that one is set aside."""
+    def compute(self, run_ids: Sequence[str], now_ns: int) -> None:
+        """Compute these runs now, at most some BATCH_RUNS, whether they are stale or not.
+
+        All at once; if one cannot be computed, by halves, so that only that one is set aside.
+        """
         try:
             self._transaction(run_ids, now_ns, failure=None)
         except _OF_A_RUN as error:
@@ -142,8 +154,8 @@ class Marts:
                 self._transaction(run_ids, now_ns, failure=str(error))
                 return
             middle = len(run_ids) // 2
-            self._compute_runs(run_ids[:middle], now_ns)
-            self._compute_runs(run_ids[middle:], now_ns)
+            self.compute(run_ids[:middle], now_ns)
+            self.compute(run_ids[middle:], now_ns)
 
     def _transaction(self, run_ids: Sequence[str], now_ns: int, *, failure: str | None) -> None:
         """Replace all rows of these runs; with a `failure` by none.
@@ -170,7 +182,8 @@ class Marts:
                 return False
         return True
 
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """What the kept rows depend on beside the telemetry: the views as they are written."""
         digest = hashlib.sha256()
         for view in self._views:
             digest.update(repr((view.name, view.is_kept, view.columns, view.select)).encode())
@@ -192,9 +205,6 @@ class Marts:
                 )
             else:
                 catalog.create_views(self._connection, [view])
-        self.mark_all()
-        for table in ("kept_run", "kept_trace", "failed_run"):
-            self._connection.execute(f"DELETE FROM marts.{table}")
 
     def _compute(self) -> None:
         [(first, last)] = self._connection.execute(

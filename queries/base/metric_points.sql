@@ -1,5 +1,4 @@
 -- Grain: a data point. The public view of metrics; see docs/views.md for each column.
-CREATE OR REPLACE VIEW metric_points AS
 SELECT
     CASE WHEN m.time_ns > 0 THEN make_timestamp(m.time_ns // 1000) END AS time,
     m.time_ns,
@@ -48,4 +47,4 @@ SELECT
     m.flags,
     m.schema_url,
     make_timestamp(m.received_ns // 1000) AS received_time
-FROM metric_point_joined AS m;
+FROM metric_point_joined AS m

@@ -1,5 +1,4 @@
 -- Grain: a span. The public view of traces; see docs/views.md for each column.
-CREATE OR REPLACE VIEW spans AS
 SELECT
     s.trace_id,
     s.span_id,
@@ -20,15 +19,15 @@ SELECT
         ELSE CAST(s.status_code AS VARCHAR)
     END AS status_code,
     nullif(s.status_message, '') AS status_message,
-    r.service_name,
+    s.service_name,
     s.spanscore_role AS role,
-    t.run_id,
+    s.run_id,
     coalesce(
-        s.attribute_session_id, s.conversation_id, s.gen_ai_conversation_id, r.session_id
+        s.attribute_session_id, s.conversation_id, s.gen_ai_conversation_id, s.resource_session_id
     ) AS session_id,
     s.origin,
-    c.name AS scope_name,
-    c.version AS scope_version,
+    s.scope_name,
+    s.scope_version,
     s.gen_ai_operation_name,
     s.gen_ai_provider_name,
     s.gen_ai_request_model,
@@ -51,10 +50,10 @@ SELECT
     s.attribute_duration_ms,
     s.attributes,
     s.attribute_types,
-    r.attributes AS resource,
-    r.cell_id,
-    r.sweep_id,
-    r.service_instance_id,
+    s.resource,
+    s.cell_id,
+    s.sweep_id,
+    s.service_instance_id,
     s.events,
     s.links,
     s.trace_state,
@@ -62,10 +61,7 @@ SELECT
     s.dropped_attributes_count,
     s.dropped_events_count,
     s.dropped_links_count,
-    coalesce(c.schema_url, r.schema_url) AS schema_url,
+    s.schema_url,
     make_timestamp(s.received_ns // 1000) AS received_time,
-    t.run_id_source
-FROM span AS s
-JOIN resource AS r ON r.resource_id = s.resource_id
-JOIN scope AS c ON c.scope_id = s.scope_id
-JOIN trace AS t ON t.trace_id = s.trace_id;
+    s.run_id_source
+FROM span_joined AS s

@@ -1,7 +1,6 @@
 -- Grain: a conversation and an hour it touches, with the agent's start-up (up to 5 s before it names
 -- itself) and its end (up to 1 s after), at most half the way to the conversation beside it.
 -- Conversations of one service that overlap are left out: nothing may be merged there.
-CREATE OR REPLACE VIEW conversation_window AS
 SELECT
     service_name,
     run_id,
@@ -41,4 +40,4 @@ FROM (
         WHERE start_ns > 0 AND end_ns BETWEEN start_ns AND start_ns + 30 * 86400000000000
     )
     WHERE coalesce(earlier_end_ns < start_ns, true) AND coalesce(next_start_ns > end_ns, true)
-);
+)

@@ -1,5 +1,4 @@
 -- Grain: a log record. The public view of logs; see docs/views.md for each column.
-CREATE OR REPLACE VIEW logs AS
 SELECT
     CASE WHEN coalesce(nullif(l.time_ns, 0), l.observed_ns) > 0
         THEN make_timestamp(coalesce(nullif(l.time_ns, 0), l.observed_ns) // 1000)
@@ -51,4 +50,4 @@ SELECT
     l.dropped_attributes_count,
     l.schema_url,
     make_timestamp(l.received_ns // 1000) AS received_time
-FROM log_joined AS l;
+FROM log_joined AS l
