@@ -115,6 +115,41 @@ def run(
 
 @commands.command(
     epilog="**Examples**\n\n"
+    "`spanscore sweep nightly.toml --parallel 4` runs what is not in the database yet.\n\n"
+    "`spanscore sweep nightly.toml --rerun spoiled` tries again what infra, provider or harness "
+    "spoiled."
+)
+@with_settings(*_COLLECTING)
+def sweep(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="A TOML file: agents, models, tasks, repeats.")],
+    parallel: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Runs at a time. [default: the file's, or 1]")
+    ] = None,
+    rerun: Annotated[
+        Literal["spoiled"] | None,
+        typer.Option(help="Further attempts for spoiled runs, which are kept."),
+    ] = None,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How to print the results.")
+    ] = "text",
+) -> None:
+    """Run agents x models x tasks x repeats; what is in the database already is not run again.
+
+    Ctrl-C ends the runs at work, which are recorded as cancelled, and starts no more; the same
+    command goes on later. Exit code: 0 all was run, 4 some of it was spoiled.
+    """
+    from .commands.sweep import run_sweep
+
+    raise typer.Exit(
+        run_sweep(
+            settings, file, parallel=parallel, rerun_spoiled=rerun is not None, form=output_format
+        )
+    )
+
+
+@commands.command(
+    epilog="**Examples**\n\n"
     "`eval $(spanscore tokens)` lets a harness of your own send runs that are scored."
 )
 @with_settings("db")

@@ -21,7 +21,7 @@ from .conventions import Role
 from .delivery import Collector, Tell
 from .proxy import Proxy, Route
 from .reach import Reach, Relays, directly
-from .recording import Run
+from .recording import Attributes, Run
 from .workplace import Workplace, end_of
 
 INSIDE = "/spanscore"
@@ -86,8 +86,8 @@ class Harness:
     def __exit__(self, *error: object) -> None:
         self._closing.close()
 
-    def recorded(self, cell: Cell) -> Run:
-        """The recording of a new run of this cell."""
+    def recorded(self, cell: Cell, attributes: Attributes) -> Run:
+        """The recording of a new run of this cell; `attributes` are those of its root."""
         run_id = secrets.token_hex(8)
         return Run(
             agent=cell.agent.name,
@@ -96,6 +96,7 @@ class Harness:
             run_id=run_id,
             cell_id=cell.id,
             sweep_id=cell.sweep_id,
+            attributes=attributes,
             collector=self.collector,
             spool=self._spool / f"{run_id}.pb",
             tell=self.tell,
@@ -112,6 +113,11 @@ class Harness:
     def is_contained(self) -> bool:
         """Whether commands run in containers."""
         return self.backend.name != "process"
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """What a bare process needs of this machine; an image has its own."""
+        return {} if self.is_contained else {"PATH": os.environ.get("PATH", os.defpath)}
 
     def inside(self, path: Path) -> str:
         """A folder of a workplace as the agent sees it."""

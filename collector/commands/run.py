@@ -31,12 +31,12 @@ from .run_result import Result, exit_code, print_result
 from .runs import quoted
 from .show import rows_of
 
-LOADED_S = 60.0
+LOADED_S = 120.0
 """How long a run's last span may take from its acknowledgement into the views."""
 
 NOT_PINNED = "process: no container holds the agent back, and the run is provisional"
 
-_POLL_S = 0.2
+_POLL_S = 0.5
 _EXIT_BY = {"SIGINT": 130, "SIGTERM": 143}
 
 
@@ -101,21 +101,26 @@ def backend_of(name: str | None, terms: Terms, cell: Cell) -> Backend:
 
     What is not there is said before anything starts. Raises BackendError and ProxyError.
     """
-    if terms.upstream is not None and terms.replay is None:
-        terms.upstream.check()
-    image = terms.image_of(cell.task)
     backend: Backend
-    if name == "process" or (name is None and image is None):
-        backend = ProcessBackend()
+    if name == "process" or (name is None and terms.image_of(cell.task) is None):
         _say(NOT_PINNED)
-        if terms.user or terms.cpu_limit or terms.docker_socket:
-            raise BackendError("--user, --cpus and --docker-socket need --container docker")
-    elif image is None:
+        backend = ProcessBackend()
+    elif terms.image_of(cell.task) is None:
         raise BackendError("a container needs an image; name one with --image")
     else:
         backend = DockerBackend()
-        backend.image(image)
+    check(backend, terms, cell)
     return backend
+
+
+def check(backend: Backend, terms: Terms, cell: Cell) -> None:
+    """That a cell can be run here on these terms. Raises BackendError and ProxyError."""
+    if terms.upstream is not None and terms.replay is None:
+        terms.upstream.check()
+    if backend.name != "process":
+        backend.image(terms.image_of(cell.task))
+    elif terms.user or terms.cpu_limit or terms.docker_socket:
+        raise BackendError("--user, --cpus and --docker-socket need --container docker")
 
 
 @contextmanager
@@ -184,14 +189,13 @@ def next_attempt(settings: Settings, cell: Cell) -> int:
 def loaded(settings: Settings, run_id: str) -> dict[str, Any] | None:
     """What the views say of a run once all of it is in; None if it does not get there."""
     deadline_s = time.monotonic() + LOADED_S
-    while time.monotonic() < deadline_s:
-        rows = rows_of(settings, _TOLD.format(run=quoted(run_id)))
-        if rows and rows[0]["status"] == "finished":
-            return rows[0]
-        if (beside(settings.db, "spool") / f"{run_id}.pb").exists():
-            return None  # telemetry of it waits in a file
+    finished = f"SELECT 1 FROM runs WHERE run_id = {quoted(run_id)} AND status = 'finished'"
+    while not rows_of(settings, finished):
+        spooled = (beside(settings.db, "spool") / f"{run_id}.pb").exists()
+        if spooled or time.monotonic() > deadline_s:
+            return None
         time.sleep(_POLL_S)
-    return None
+    return rows_of(settings, _TOLD.format(run=quoted(run_id)))[0]
 
 
 def _say(message: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from spanscore.instrumentation.run import Outcome
+from spanscore.instrumentation.outcome import Outcome
 
 from ..table import visible
 
