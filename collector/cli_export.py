@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,10 +29,11 @@ def export(
     settings: Settings,
     run: Annotated[
         list[str] | None,
-        typer.Option(help="This run, by its id or its beginning; may be repeated."),
+        typer.Option(metavar="RUN", help="This run, by its id or its beginning; may be repeated."),
     ] = None,
     sweep: Annotated[
-        list[str] | None, typer.Option(help="The runs of this sweep; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="SWEEP", help="The runs of this sweep; may be repeated."),
     ] = None,
     since: Annotated[
         str | None,
@@ -54,7 +57,10 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The file or folder to write; standard output if none is named."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The file or folder to write; standard output if none is named.",
         ),
     ] = None,
 ) -> None:
@@ -75,6 +81,8 @@ def export(
         sweeps=sweep or (),
         since=since,
     )
+    # As Ctrl-C does: what is not whole is removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     write(settings, wanted)
 
 

@@ -89,7 +89,10 @@ class Run:
         self.telemetry = Telemetry(
             {"service.name": "spanscore", **self.resource},
             self.collector,
-            Spool(spool or Path(f"spanscore-{self.run_id}.pb")),
+            Spool(
+                spool or Path(f"spanscore-{self.run_id}.pb"),
+                origin="harness" if self.collector.harness_token else None,
+            ),
             tell,
         )
         self.root = Phase(self, Role.CELL_RUN)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO, Literal
 
 from pydantic import ByteSize
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ..config import Settings
 from ..export.bundle import write_bundle
@@ -43,8 +48,6 @@ WHERE {selected}
 ORDER BY s.started_at, run_id
 """
 
-Wrote = Callable[[int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -63,7 +66,6 @@ def export(settings: Settings, wanted: Wanted) -> None:
     Raises ExportError, DatabaseError, InboxError, CatalogError, ClientError and QueryError.
     """
     _check(wanted)
-    signal.signal(signal.SIGTERM, _end)
     memory = min(settings.memory, ENGINE_MEMORY)
     settings = settings.model_copy(update={"memory": memory})
     with open_source(settings) as source:
@@ -89,16 +91,11 @@ def _check(wanted: Wanted) -> None:
             raise ExportError("protobuf is binary: name a file with --output")
 
 
-def _end(number: int, _: FrameType | None) -> None:
-    """SIGTERM ends the export as Ctrl-C does: nothing half is left."""
-    sys.exit(128 + number)
-
-
 def _to_stdout(source: Source, selection: Selection, form: Form, total: int) -> None:
     sys.stdout.flush()
     try:
-        with _progress(total) as wrote:
-            _to_file(source, selection, form, sys.stdout.buffer, wrote)
+        with _progress(total) as bar:
+            _to_file(source, selection, form, sys.stdout.buffer, bar)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read it has had enough; Python would complain once more at its end.
@@ -112,39 +109,53 @@ def _to_output(
     output = wanted.output
     views = views_of(settings)
     if wanted.form == "bundle":
-        with new_folder(output) as folder, _progress(2 * total) as wrote:
+        with new_folder(output) as folder, _progress(2 * total) as bar:
             sha256 = write_bundle(
-                source, selection, views, folder, memory_limit=settings.memory_limit, wrote=wrote
-            )
+                source, selection, views, folder, memory_limit=settings.memory_limit,
+                wrote=bar.wrote, computing=bar.computing,
+            )  # fmt: skip
         _note(f"sha256 of {output / 'manifest.json'}: {sha256}")
     elif wanted.form == "parquet":
-        with new_folder(output) as folder, _progress(total) as wrote:
-            write_base(source, selection, folder, wrote)
+        with new_folder(output) as folder, _progress(total) as bar:
+            write_base(source, selection, folder, bar.wrote)
+            bar.computing()
             write_kept(source, selection, views, folder)
             write_missing(views, folder, settings.memory_limit)
     else:
-        with new_file(output) as file, _progress(total) as wrote:
-            _to_file(source, selection, wanted.form, file, wrote)
+        with new_file(output) as file, _progress(total) as bar:
+            _to_file(source, selection, wanted.form, file, bar)
 
 
-def _to_file(
-    source: Source, selection: Selection, form: Form, file: BinaryIO, wrote: Wrote
-) -> None:
+def _to_file(source: Source, selection: Selection, form: Form, file: BinaryIO, bar: _Bar) -> None:
     if form == "csv":
         with source.stream(_SCORES.format(selected=selection.of_view())) as batches:
             for piece in csv_pieces(batches.schema, batches):
                 file.write(piece)
     elif form in ("otlp-json", "otlp-proto"):
-        write_otlp(stored_requests(source, selection), file, form, wrote)
+        write_otlp(stored_requests(source, selection), file, form, bar.wrote)
+
+
+class _Bar:
+    """How far an export is."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("exporting", total=total)
+
+    def wrote(self, rows: int) -> None:
+        self._progress.advance(self._task, rows)
+
+    def computing(self) -> None:
+        self._progress.update(self._task, description="computing views")
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Wrote]:
-    columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def _progress(total: int) -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda number: progress.advance(task, number)
+        yield _Bar(progress, total)
 
 
 def _with_spinner(text: str, work: Callable[[], bool]) -> bool:

@@ -71,15 +71,18 @@ def write_bundle(
     *,
     memory_limit: str,
     wrote: Callable[[int], None],
+    computing: Callable[[], None],
 ) -> str:
     """Fill an empty folder; returns the sha256 of its manifest, which stands for all of it.
 
     The views are computed from the very files of the bundle by its own SQL, so that whoever
-    computes them again must get the same. `wrote` is told of each row of telemetry twice.
+    computes them again must get the same. `wrote` is told of each row of telemetry twice,
+    `computing` when they are all written and the views come next.
     """
     write_base(source, selection, folder, wrote)
     with create(folder / REQUESTS) as file, compressed(file) as packed:
         write_otlp(stored_requests(source, selection), packed, "otlp-proto", wrote)
+    computing()
     write_missing(views, folder, memory_limit)
     _write_text(folder / VIEWS, views_sql(views))
     _write_text(folder / README, _README)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from spanscore.queries.view import View
 
 from .bundle import FORM, MANIFEST, sha256_of, view_sums
 from .errors import ExportError
-from .files import scratch_folder
 from .parquet import engine, file_of, read_file
 
 # What two computations of a floating-point sum may differ in is far to the right of this.
@@ -117,7 +117,10 @@ def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]], findings:
 
 
 def _recompute(folder: Path, views: Sequence[View], memory_limit: str) -> list[Difference]:
-    with scratch_folder(folder.absolute()) as spill, closing(engine(memory_limit, spill)) as db:
+    with (
+        tempfile.TemporaryDirectory() as spill,
+        closing(engine(memory_limit, Path(spill))) as db,
+    ):
         for name in BASE_VIEWS:
             read_file(db, name, folder)
         found = []
