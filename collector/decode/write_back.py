@@ -207,7 +207,7 @@ def _number(row: Row) -> NumberDataPoint:
         **_common(row),
         as_double=row["value_double"],
         as_int=row["value_int"],
-        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"]],
+        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"] or ()],
     )
 
 
@@ -231,7 +231,7 @@ def _histogram(row: Row) -> HistogramDataPoint:
         max=row["max"],
         bucket_counts=map(_unsigned, row["bucket_counts"]),
         explicit_bounds=row["explicit_bounds"],
-        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"]],
+        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"] or ()],
     )
 
 
@@ -247,7 +247,7 @@ def _exponential(row: Row) -> ExponentialHistogramDataPoint:
         zero_threshold=row["zero_threshold"],
         positive=_buckets(row["positive_offset"], row["positive_bucket_counts"]),
         negative=_buckets(row["negative_offset"], row["negative_bucket_counts"]),
-        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"]],
+        exemplars=[_exemplar(exemplar) for exemplar in row["exemplars"] or ()],
     )
 
 
