@@ -23,5 +23,5 @@ def add_pin_routes(app: web.Application, database: Callable[[], duckdb.DuckDBPyC
         with database() as cursor:
             change(cursor, run_id)
 
-    app.router.add_put("/api/pins/{run_id}", handle)
-    app.router.add_delete("/api/pins/{run_id}", handle)
+    app.router.add_put("/api/pins/{run_id:[^/]+}", handle)
+    app.router.add_delete("/api/pins/{run_id:[^/]+}", handle)

@@ -55,8 +55,8 @@ def add_run_routes(app: web.Application, site: Site) -> None:
         values: dict[str, Any] = {"run_id": run_id, "part": name, "rows": found, "offset": offset}
         return page("run_rows.html", page_rows=PAGE_ROWS, **values)
 
-    app.router.add_get("/runs/{run_id}", run)
-    app.router.add_get("/runs/{run_id}/{part}", part)
+    app.router.add_get("/runs/{run_id:[^/]+}", run)
+    app.router.add_get("/runs/{run_id:[^/]+}/{part}", part)
 
 
 def _offset(request: web.Request) -> int:

@@ -104,7 +104,7 @@ def add_run_data_routes(app: web.Application, site: Site) -> None:
             raise PageError(404, "There is no such span any more.")
         return _json(found)
 
-    base = "/api/runs/{run_id}"
+    base = "/api/runs/{run_id:[^/]+}"
     app.router.add_get(f"{base}/version", version)
     app.router.add_get(f"{base}/waterfall", waterfall)
     app.router.add_get(f"{base}/waterfall/texts", texts)

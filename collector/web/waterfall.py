@@ -1,6 +1,6 @@
 """The waterfall of a run: its rows in order, as numbers for all and texts for a window of them.
 
-The browser gets the numbers of every row once (22 bytes each: where the bar is, how deep, of what
+The browser gets the numbers of every row once (18 bytes each: where the bar is, how deep, of what
 kind), so that it draws, steps and replays by itself; names it asks for as it scrolls.
 """
 

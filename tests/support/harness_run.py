@@ -126,7 +126,7 @@ class Run:
     def _phase(self, role: Role) -> Span:
         start, end = self._times()[role]
         parent = c.PARENTS[role]
-        return self._span(role, parent or "", start, end, self._given(role), self.errors.get(role))
+        return self.span(role, parent or "", start, end, self._given(role), self.errors.get(role))
 
     def _given(self, role: Role) -> Values:
         counts = dict.fromkeys(("expected", "artefact", "unexpected", "forbidden"), 0)
@@ -180,7 +180,7 @@ class Run:
             given = {key: value for key, value in values.items() if value is not None}
             error = "failed" if call.is_failed else None
             name = f"call {number}"
-            spans.append(self._span(name, Role.CONTAINER, at, at + call.seconds, given, error))
+            spans.append(self.span(name, Role.CONTAINER, at, at + call.seconds, given, error))
             at += call.seconds
         return spans
 
@@ -194,11 +194,11 @@ class Run:
         }
         end = 2 + self.agent_s
         return [
-            self._span(f"tool {n}", Role.CONTAINER, end - 0.5, end - 0.25, given, None)
+            self.span(f"tool {n}", Role.CONTAINER, end - 0.5, end - 0.25, given, None)
             for n in range(self.tools)
         ]
 
-    def _span(
+    def span(
         self, name: str, parent: str, start: float, end: float, given: Values, error: str | None
     ) -> Span:
         return Span(

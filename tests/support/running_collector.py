@@ -58,7 +58,7 @@ class RunningCollector:
             stderr=self._output,
         )
         note = self.db.with_name(f"{self.db.name}.serve.json")
-        self._wait_until(note.exists, _START_TIMEOUT_S, "the collector to start")
+        self.wait_until(note.exists, _START_TIMEOUT_S, "the collector to start")
         urls = json.loads(note.read_text())
         self.endpoints = Endpoints(urls["http"], urls["grpc"], self._token)
         self.web = urls["web"]
@@ -111,7 +111,7 @@ class RunningCollector:
         """
         trace_id = self._send_marker()
         query = f"SELECT count(*) AS seen FROM spans WHERE trace_id = '{trace_id}'"
-        self._wait_until(
+        self.wait_until(
             lambda: bool(self.ask(query)[0]["seen"]), _LOADED_TIMEOUT_S, "a span to be visible"
         )
 
@@ -140,7 +140,7 @@ class RunningCollector:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{error}; the collector said:\n{self.printed}") from error
 
-    def _wait_until(self, true: Callable[[], bool], timeout_s: float, what: str) -> None:
+    def wait_until(self, true: Callable[[], bool], timeout_s: float, what: str) -> None:
         assert self._process is not None
         deadline_s = time.monotonic() + timeout_s
         while not true():

@@ -11,6 +11,7 @@ export class Rows {
   constructor(body, space, { pick, fold }) {
     Object.assign(this, { body, space, pick, fold });
     this.pool = [];
+    this.partOf = new WeakMap();
     this.moment = null;
     this.selected = -1;
     this.range = [0, 1];
@@ -79,7 +80,7 @@ export class Rows {
     part.took = element("span", { className: "wf-took" });
     part.bars = element("div", { className: "wf-bars" }, part.bar, part.took);
     part.root = element("div", { className: "wf-row", role: "treeitem" }, part.name, part.bars);
-    part.root.part = part;
+    this.partOf.set(part.root, part);
     this.space.append(part.root);
     return part;
   }
@@ -102,7 +103,6 @@ export class Rows {
       root.setAttribute("aria-setsize", shape.count);
       root.setAttribute("aria-posinset", row + 1);
       root.setAttribute("aria-selected", this.selected === row);
-      root.setAttribute("aria-label", text ? `${text[3]} ${text[4]} ${duration(shape.duration[row])}` : `row ${row + 1}`);
       if (shape.hasChildren(row)) root.setAttribute("aria-expanded", !this.folded.has(row));
       else root.removeAttribute("aria-expanded");
       this.placeBars(part, row);
@@ -197,7 +197,7 @@ export class Rows {
   }
 
   clicked(event) {
-    const part = event.target.closest(".wf-row")?.part;
+    const part = this.partOf.get(event.target.closest(".wf-row"));
     if (!part) return;
     if (event.target.closest(".wf-fold") && this.shape.hasChildren(part.row)) this.fold(part.row);
     else this.pick(part.row, true);

@@ -23,7 +23,7 @@ from tests.support.sessions import SESSIONS, session_requests
 from tests.support.stored import stored
 from tests.support.telemetry import log, logs_request, span, traces_request
 
-EVIL = '"><script>alert(1)</script>\u202e\U0001f47e'
+EVIL = '">{{7}}${7}<script>alert(1)</script>\u202e\U0001f47e'
 
 PASSED = Run(
     "passed",
