@@ -69,6 +69,17 @@ def ask(settings: Settings, sql: str) -> QueryResult:
 
 
 def _ask_file(settings: Settings, sql: str) -> QueryResult:
+    with computed(settings) as connection:
+        harden(connection)
+        return run_query(connection, sql, _limits(settings))
+
+
+@contextmanager
+def computed(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, loaded, with the views of its runs up to date. No collector may hold it.
+
+    Raises DatabaseError, InboxError and CatalogError.
+    """
     if not settings.db.exists():
         raise DatabaseError(
             f"{settings.db} does not exist. Start `spanscore serve`, or name the file with --db."
@@ -81,8 +92,7 @@ def _ask_file(settings: Settings, sql: str) -> QueryResult:
                 "`spanscore serve` compute them",
                 file=sys.stderr,
             )
-        harden(connection)
-        return run_query(connection, sql, _limits(settings))
+        yield connection
 
 
 def _ask_lake(settings: Settings, sql: str) -> QueryResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -59,15 +60,24 @@ def runs(
     epilog="**Examples**\n\n"
     "`spanscore show 01a2` shows the run whose id begins so: what it is, its scores, where its "
     "time went, its spans, and why it failed.\n\n"
-    "`spanscore show 01a2 --format json`"
+    "`spanscore show 01a2 --format json`\n\n"
+    "`spanscore show 01a2 --html run.html` saves its page as one file that works offline."
 )
 @with_settings(*_ASKING)
 def show(
     settings: Settings,
     run: Annotated[str, typer.Argument(help="The id of a run, or its beginning.")],
+    html: Annotated[
+        Path | None, typer.Option(help="Save its page in this file instead.", metavar="FILE")
+    ] = None,
     output_format: Form = "table",
 ) -> None:
     """Show one run: identity, scores, time, the waterfall of its spans, the failure's proof."""
+    if html:
+        from .commands.save_page import save_page
+
+        save_page(settings, run, html)
+        return
     from .commands.show import show_run
 
     show_run(settings, run, output_format)

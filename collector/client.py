@@ -58,6 +58,21 @@ def stream_over_http(base_url: str, token: str, sql: str, into: BinaryIO) -> Non
                 ) from error
 
 
+def page_over_http(base_url: str, token: str, path: str) -> bytes:
+    """What the collector at `base_url` serves under `path`. Raises ClientError."""
+    with _connected(base_url) as connection:
+        connection.connect()
+        connection.sock.settimeout(_ANSWER_S)
+        connection.request(
+            "GET", path, headers={"Authorization": f"Bearer {token}", "Accept": "text/html"}
+        )
+        response = connection.getresponse()
+        body = response.read()
+    if response.status != 200:
+        raise ClientError(f"the collector answered HTTP {response.status} to {path}")
+    return body
+
+
 def change_pin_over_http(base_url: str, token: str, run_id: str, *, pinned: bool) -> None:
     """Pin a run on the collector at `base_url`, or let it go. Raises ClientError."""
     with _connected(base_url) as connection:

@@ -59,10 +59,8 @@ def show_run(settings: Settings, run: str, form: Literal["table", "json", "csv"]
     object that has the spans under `waterfall`; CSV is one line without them. Raises
     UnknownRunError, QueryError, DatabaseError, InboxError, CatalogError and ClientError.
     """
+    run = find_run(settings, run)
     result = ask(settings, _RUN.format(run=quoted(run)))
-    if not result.rows:
-        run = _the_one(settings, run)
-        result = ask(settings, _RUN.format(run=quoted(run)))
     if form == "csv":
         write_result(result, form, sys.stdout)
         return
@@ -74,14 +72,17 @@ def show_run(settings: Settings, run: str, form: Literal["table", "json", "csv"]
         print_run(told, spans, sys.stdout)
 
 
-def _the_one(settings: Settings, start: str) -> str:
-    """The id of the only run whose id begins so."""
+def find_run(settings: Settings, start: str) -> str:
+    """The id of the run that is named so, or of the only one whose id begins so.
+
+    Raises UnknownRunError, and what `ask` raises.
+    """
     sql = (
         f"SELECT run_id FROM runs WHERE starts_with(run_id, {quoted(start)}) "
-        f"ORDER BY started_at DESC NULLS LAST LIMIT {CANDIDATES}"
+        f"ORDER BY run_id <> {quoted(start)}, started_at DESC NULLS LAST LIMIT {CANDIDATES}"
     )
     found = [row["run_id"] for row in rows_of(settings, sql)]
-    if len(found) == 1:
+    if len(found) == 1 or start in found[:1]:
         return str(found[0])
     if found:
         raise UnknownRunError(f"several runs begin with {start}: {', '.join(found)}")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from .run_facts import RunFacts
-
-OWN_KEY = "YOUR_KEY"
+from .run_facts import RunFacts, texts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,8 @@ def again(facts: RunFacts) -> list[Again]:
     if run["source"] == "adapter" and run["agent"] and run["task"]:
         found.append(Again("The same cell", _spanscore(facts)))
         note = "Any endpoint that speaks the model's API; the key stays outside of the agent."
-        own = _spanscore(facts, "--model-url", "https://llm.example/v1")
-        own = f"export OPENAI_API_KEY={OWN_KEY}\n{own}"
+        own = _spanscore(facts, "--endpoint", "https://HOST/v1", "--key-env", "OWN_KEY")
+        own = f"export OWN_KEY=...\n{own}"
         found.append(Again("Against an endpoint of your own", own, note))
     docker = _docker(facts)
     if docker:
@@ -38,9 +36,13 @@ def again(facts: RunFacts) -> list[Again]:
 
 def _spanscore(facts: RunFacts, *more: str) -> str:
     run = facts.run
-    words = ["spanscore", "run", run["agent"], "--task", run["task"]]
+    words = ["spanscore", "run", "--agent", run["agent"], "--task", run["task"]]
     if run["model"]:
         words += ["--model", run["model"]]
+    if image := run["image"]:
+        words += ["--image", image]
+    for plugin in texts_of(run["plugin_stack"]):
+        words += ["--plugin", plugin]
     if seed := facts.attribute("cell_run", "spanscore.run.seed"):
         words += ["--seed", seed]
     return shlex.join([*words, *more])

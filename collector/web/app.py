@@ -16,6 +16,7 @@ from .reads import Reads
 from .run_page import add_run_routes
 from .run_routes import add_run_data_routes
 from .runs_page import add_runs_routes
+from .saved_route import add_saved_route
 from .sql import add_sql_routes
 from .state import State, add_state_routes
 from .stream import add_stream_route
@@ -49,6 +50,7 @@ def add_page_routes(app: web.Application, reads: Reads) -> None:
     site = Site(reads)
     add_asset_routes(app)
     add_runs_routes(app, site)
+    add_saved_route(app, site)
     add_run_routes(app, site)
     add_run_data_routes(app, site)
 

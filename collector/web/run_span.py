@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -13,16 +14,23 @@ from .reads import Row, rows
 CUT_CHARACTERS = 16_384
 """Longer values are cut, and say so, unless all is asked for."""
 
-_SPAN = """
-SELECT
+_COLUMNS = """
     trace_id, span_id, parent_span_id, name, kind, role, origin, start_ns, duration_ns, start_time,
     end_time, status_code, status_message, service_name, scope_name, scope_version, trace_state,
     dropped_attributes_count, dropped_events_count, dropped_links_count, received_time,
     attributes, attribute_types, resource, events, links
-FROM spans
-WHERE trace_id = $trace AND span_id = $span AND start_ns BETWEEN {first} AND {last}
+"""
+
+_SPAN = f"""
+SELECT {_COLUMNS} FROM spans
+WHERE trace_id = $trace AND span_id = $span AND start_ns BETWEEN {{first}} AND {{last}}
 ORDER BY origin <> $origin, origin NOT IN ('harness', 'import'), start_ns
 LIMIT 1
+"""
+
+_OF_RUN = f"""
+SELECT {_COLUMNS} FROM spans
+WHERE run_id = $run AND span_id IN (SELECT unnest($spans))
 """
 
 _WINDOW = """
@@ -65,6 +73,20 @@ def read_span(
     found = rows(cursor, _SPAN.format(**window[0]), {**given, "origin": origin}) if window else []
     found = found or rows(cursor, _BEGUN, {**given, "event": SPAN_START_EVENT})
     return _for_json(found[0], CUT_CHARACTERS if not whole else None) if found else None
+
+
+def read_spans(
+    cursor: duckdb.DuckDBPyConnection, run_id: str, texts: Sequence[Sequence[Any]], cut: int
+) -> list[Row | None]:
+    """The spans of a waterfall's rows (trace, span, origin, ...), ready for JSON, values cut to
+    `cut` characters; None for a phase that has not ended."""
+    given = {"run": run_id, "spans": [text[1] for text in texts]}
+    found = {
+        (span["trace_id"], span["span_id"], span["origin"]): span
+        for span in rows(cursor, _OF_RUN, given)
+    }
+    spans = [found.get((text[0], text[1], text[2])) for text in texts]
+    return [None if span is None else _for_json(span, cut) for span in spans]
 
 
 def _for_json(span: Row, cut: int | None) -> Row:

@@ -66,8 +66,11 @@ class Waterfall:
         """The texts of the rows from `first` up to `last`, at most WINDOW_ROWS."""
         first = max(first, 0)
         length = min(max(last - first, 0), WINDOW_ROWS)
-        found = self.table.slice(first, length).to_pylist()
-        return [[*(row[name] for name in _TEXTS), _label(row)] for row in found]
+        return _texts(self.table.slice(first, length))
+
+    def texts(self) -> list[list[Any]]:
+        """The texts of all rows, for a page that is saved."""
+        return _texts(self.table)
 
     def row_of(self, trace_id: str, span_id: str) -> int | None:
         """The row of a span, that of the harness before others; None if it is not shown."""
@@ -82,9 +85,11 @@ class Waterfall:
         return int((trusted or found)[0])
 
 
-def read_waterfall(cursor: duckdb.DuckDBPyConnection, run_id: str) -> Waterfall | None:
-    """The waterfall of a run as it is now; None when there is no such run."""
-    parts = read_parts(cursor, run_id)
+def read_waterfall(
+    cursor: duckdb.DuckDBPyConnection, run_id: str, most: int | None = None
+) -> Waterfall | None:
+    """The waterfall of a run as it is now, of at most so many spans; None: there is no such run."""
+    parts = read_parts(cursor, run_id, most)
     return None if parts is None else build(parts, time.time_ns())
 
 
@@ -196,6 +201,10 @@ def _codes(spans: pa.Table, is_orphan: npt.NDArray[np.bool_]) -> npt.NDArray[np.
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     numbers: npt.NDArray[np.int64] = column.to_numpy().astype(np.int64)
     return numbers
+
+
+def _texts(table: pa.Table) -> list[list[Any]]:
+    return [[*(row[name] for name in _TEXTS), _label(row)] for row in table.to_pylist()]
 
 
 def _label(row: Row) -> str:

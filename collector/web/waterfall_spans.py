@@ -128,14 +128,20 @@ def read_version(cursor: duckdb.DuckDBPyConnection, run_id: str) -> Row | None:
     return found[0] if found else None
 
 
-def read_parts(cursor: duckdb.DuckDBPyConnection, run_id: str) -> Parts | None:
-    """All that the waterfall of a run is made of; None when there is no such run."""
+def read_parts(
+    cursor: duckdb.DuckDBPyConnection, run_id: str, most: int | None = None
+) -> Parts | None:
+    """All that the waterfall of a run is made of; None when there is no such run.
+
+    Of more than `most` spans (None: MAX_ROWS) those that say most.
+    """
+    most = MAX_ROWS if most is None else most
     run = read_version(cursor, run_id)
     if run is None:
         return None
     given = {"run": run_id}
     [window] = rows(cursor, _WINDOW, given)
-    limit = _SAYS_MOST.format(most=MAX_ROWS) if run["spans"] > MAX_ROWS else ""
+    limit = _SAYS_MOST.format(most=most) if run["spans"] > most else ""
     cases = " ".join(f"WHEN '{role}' THEN '{of}'" for role, of in PARENTS.items() if of)
     sql = _SPANS.format(**window, limit=limit, parent_role=f"CASE role {cases} END")
     return Parts(

@@ -1,6 +1,8 @@
 // The numbers of all rows of a waterfall, as collector/web/waterfall.py packs them.
 
-export const IS_ERROR = 16, IS_OPEN = 32, IS_ORPHAN = 64;
+export const IS_ERROR = 16;
+export const IS_OPEN = 32;
+export const IS_ORPHAN = 64;
 const KIND = 15;
 
 export class Shape {

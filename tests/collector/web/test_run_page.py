@@ -116,7 +116,7 @@ async def test_a_run_that_passed_says_so_with_score_grade_and_time(tmp_path: Pat
         "waiting to retry",
         "retry 1 after 2.0",
         "7 passed in 0.1s",
-        "spanscore run agent --task task --model model",
+        "spanscore run --agent agent --task task --model model",
         "docker run --rm -it",
         "Other agents on this task",
         'href="/runs/other"',
