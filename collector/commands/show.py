@@ -23,10 +23,10 @@ SPANS = 1000
 
 _RUN = """
 SELECT
-    r.*, s.* EXCLUDE (run_id, agent, model, task, source, started_at),
+    r.* EXCLUDE (citable), s.* EXCLUDE (run_id, agent, model, task, source, started_at),
     t.* EXCLUDE (run_id),
     f.* EXCLUDE (run_id, outcome, failure_class),
-    e.* EXCLUDE (run_id, citable)
+    e.* EXCLUDE (run_id)
 FROM runs AS r
 LEFT JOIN scores AS s USING (run_id)
 LEFT JOIN time_split AS t USING (run_id)

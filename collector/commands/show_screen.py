@@ -69,6 +69,7 @@ def _scores(run: Row) -> list[Text]:
         if run[column] is not None
     ]
     grade = f"evidence {run['grade']}" if run["grade"] else None
+    cite = None if run["source"] == "native" else "citable" if run["citable"] else "provisional"
     tokens = [
         f"{run[column]:,} {name}"
         for name, column in (("tokens in", "prompt_tokens"), ("out", "completion_tokens"))
@@ -77,7 +78,7 @@ def _scores(run: Row) -> list[Text]:
     cost = None if run["cost_usd"] is None else f"{run['cost_usd']:.4f} USD"
     calls = None if run["model_calls"] is None else f"{run['model_calls']} calls"
     lines = [
-        _fact("result", verdict, *score, grade),
+        _fact("result", verdict, *score, grade, cite),
         _fact("lacks", run["missing"]) if run["grade"] != "A" else None,
         _fact("usage", calls, *tokens, cost),
     ]
