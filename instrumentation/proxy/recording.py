@@ -39,7 +39,7 @@ class Exchange:
     number: int
     method: str
     path: str
-    request_hash: str
+    request_hash: str = ""
     status: int | None = None
     reason: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -74,8 +74,9 @@ class Take:
             if self._bytes <= MAX_ANSWER_BYTES and piece:
                 self.exchange.chunks.append((at_ms, piece))
 
-    def end(self, error_type: str | None, at_ms: float) -> Exchange:
-        """The answer is over, or broke off by an error."""
+    def end(self, request_hash: str, error_type: str | None, at_ms: float) -> Exchange:
+        """The answer to the request of this hash is over, or broke off by an error."""
+        self.exchange.request_hash = request_hash
         is_partial = self._bytes > MAX_ANSWER_BYTES or self._decoder.why_not is not None
         self.exchange.error_type = CallError.CUT.value if is_partial else error_type
         self.exchange.end_ms = at_ms

@@ -43,6 +43,7 @@ class Traffic:
 
     `calls_complete` is false if the proxy passed on what seems to be a call to a model by an API
     that it does not know; `gaps` says which. `calls` are HTTP attempts to call a model.
+    `recording_error` says why a recording is not whole, if it is not.
     """
 
     calls_complete: bool
@@ -53,6 +54,7 @@ class Traffic:
     response_bytes: int
     divergences: int
     budget_exhausted: str | None
+    recording_error: str | None
 
 
 class Session:
@@ -97,11 +99,8 @@ class Session:
         finally:
             self._tasks.discard(task)
 
-    async def close(self, ended_ns: int) -> tuple[Traffic, RecordingError | None]:
-        """Breaks off what is still under way; the agent ended at `ended_ns`.
-
-        The error says why the recording is not whole.
-        """
+    async def close(self, ended_ns: int) -> Traffic:
+        """Breaks off what is still under way; the agent ended at `ended_ns`."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -113,7 +112,7 @@ class Session:
                 self._recorder.close()
             except RecordingError as error:
                 self._failure = error
-        traffic = Traffic(
+        return Traffic(
             calls_complete=not self._gaps,
             gaps=tuple(f"{times} x {gap}" for gap, times in self._gaps.most_common()),
             requests=self._requests,
@@ -122,8 +121,8 @@ class Session:
             response_bytes=self._response_bytes,
             divergences=self._divergences + (self._replay.unplayed if self._replay else 0),
             budget_exhausted=self.budget_exhausted,
+            recording_error=None if self._failure is None else str(self._failure),
         )
-        return traffic, self._failure
 
     async def _serve(self, request: web.Request, path: str) -> web.StreamResponse:
         clock = Stopwatch()
@@ -173,7 +172,7 @@ class Session:
         request = watch.request
         method, path = request.outgoing.method, request.recorded_path
         if self._recorder is not None:
-            watch.take = Take(Exchange(self._requests, method, path, request.hash))
+            watch.take = Take(Exchange(self._requests, method, path))
         if self._replay is None:
             assert self._endpoint is not None, "a route has an endpoint or a recording"
             return self._endpoint

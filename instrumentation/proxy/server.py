@@ -17,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Tracer
 from yarl import URL
 
-from .errors import ProxyError, RecordingError
+from .errors import ProxyError
 from .masking import Mask
 from .recording import Recorder, read_recording
 from .replay import Replay, Timing
@@ -130,7 +130,7 @@ class Proxy:
         self._routes.add(route)
         return route
 
-    def revoke(self, route: Route, ended_ns: int) -> tuple[Traffic, RecordingError | None]:
+    def revoke(self, route: Route, ended_ns: int) -> Traffic:
         """Ends a route: its token is unknown from now on. For Route.close."""
         self._routes.discard(route)
         session = self._sessions.pop(route.token)
@@ -208,12 +208,9 @@ class Route:
         """Revokes the token and says what went through; more than once gives the same.
 
         `ended_ns` is when the agent ended, and so the tools whose results never came; now if None.
-        Raises RecordingError if the recording could not be written whole.
         """
         if self._traffic is None:
-            self._traffic, failure = self._proxy.revoke(self, ended_ns or time.time_ns())
-            if failure is not None:
-                raise failure
+            self._traffic = self._proxy.revoke(self, ended_ns or time.time_ns())
         return self._traffic
 
     def __enter__(self) -> Self:

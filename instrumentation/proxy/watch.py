@@ -50,11 +50,18 @@ class Request:
     outgoing: Outgoing
     api: Api | None
     clock: Stopwatch
-    hash: str = ""
     _body: Json | None = None
+    _hash: str | None = None
 
-    def __post_init__(self) -> None:
-        self.hash = hashlib.sha256(self.outgoing.body).hexdigest()
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the body, as JSON with sorted keys where it is an object.
+
+        Agents write the same object in another order when they send it again (Codex).
+        """
+        if self._hash is None:
+            self._hash = hashlib.sha256(_sorted(self.body) or self.outgoing.body).hexdigest()
+        return self._hash
 
     @property
     def path(self) -> str:
@@ -146,7 +153,7 @@ class Watch:
         if self.take is None:
             return None
         broken_by = None if self.answer.is_ended else self._broken_by
-        return self.take.end(broken_by, self.request.clock.ms())
+        return self.take.end(self.request.hash, broken_by, self.request.clock.ms())
 
     @property
     def answer(self) -> Answer:
@@ -214,6 +221,13 @@ class Watch:
             return "the answer tells none"
         missing = "input" if usage.input_tokens is None else "output"
         return f"the answer tells no {missing} tokens"
+
+
+def _sorted(body: Json) -> bytes:
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS) if body else b""
+    except orjson.JSONEncodeError:
+        return b""
 
 
 def _parsed(body: bytes) -> object:

@@ -63,6 +63,17 @@ def test_a_retry_ladder_is_one_call_on_the_spans() -> None:
         assert len({call["spanscore.request.hash"] for call in run.calls}) == 1
 
 
+def test_the_same_object_in_another_order_is_the_same_request() -> None:
+    script = Script(FIX_STEPS, Fault(500, times=1))
+    body = chat()
+    with ModelServer(script) as model, proxied(model.url) as run:
+        run.post(CHAT, body)
+        run.post(CHAT, dict(reversed(body.items())))
+        run.close()
+        assert len({call["spanscore.request.hash"] for call in run.calls}) == 1
+        assert len({call["spanscore.call.id"] for call in run.calls}) == 1
+
+
 def _asked(model: str, says: str = "You are a coding agent.", tools: bool = True) -> Asked:
     return Asked(model, True, tools, says, None)
 
