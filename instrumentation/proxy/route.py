@@ -154,7 +154,7 @@ class Session:
             incoming = await answer_of(source, watch.request.outgoing, lambda: self._begin(watch))
         except SourceError as error:
             watch.broken = error
-            return _no_answer(error, watch.request.api)
+            return self._no_answer(error, watch.request.api)
         try:
             watch.headers_came(incoming)
             return await pass_back(request, incoming, lambda chunk: self._passed(watch, chunk))
@@ -166,6 +166,15 @@ class Session:
             return break_off(request)
         finally:
             incoming.close()
+
+    def _no_answer(self, error: SourceError, api: Api | None) -> web.Response:
+        """What the agent gets instead of an answer that never began."""
+        words = self._emitter.mask.hide_text(str(error))
+        if error.error_type == NOTHING_LEFT:
+            return refusal(400, words, NOTHING_LEFT, api)
+        status = 504 if error.error_type == CallError.TIMEOUT else 502
+        message = f"the model endpoint gave no answer ({error.error_type}): {words}"
+        return refusal(status, message, error.error_type, api)
 
     def _source(self, watch: Watch) -> Source:
         """Where the answer is to come from."""
@@ -217,6 +226,8 @@ class Session:
 
     def _note(self, watch: Watch) -> None:
         """A request is over, however it ended."""
+        if watch.asked is None:
+            self._begin(watch)  # the agent went before it was read
         was_ended = watch.answer.is_ended
         exchange = watch.ended()
         if watch.answer.is_ended and not was_ended:
@@ -248,12 +259,3 @@ def refusal(
     if api is not None:
         return web.json_response(api.error_body(status, code, message), status=status)
     return web.json_response({"error": {"message": message, "code": code}}, status=status)
-
-
-def _no_answer(error: SourceError, api: Api | None) -> web.Response:
-    """What the agent gets instead of an answer that never began."""
-    if error.error_type == NOTHING_LEFT:
-        return refusal(400, str(error), NOTHING_LEFT, api)
-    status = 504 if error.error_type == CallError.TIMEOUT else 502
-    message = f"the model endpoint gave no answer ({error.error_type}): {error}"
-    return refusal(status, message, error.error_type, api)

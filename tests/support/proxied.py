@@ -50,12 +50,14 @@ class Proxied:
         return list(self.exporter.get_finished_spans())
 
     def spans(self, role: c.Role) -> list[ReadableSpan]:
-        """The spans of a role."""
-        return [s for s in self.all_spans if s.attributes and s.attributes[c.ROLE] == role]
+        """The spans of a role; model calls in the order of their beginnings."""
+        found = [s for s in self.all_spans if s.attributes and s.attributes[c.ROLE] == role]
+        is_call = role is c.Role.MODEL_CALL
+        return sorted(found, key=lambda span: span.start_time or 0) if is_call else found
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The attributes of the model calls, in the order of their ends."""
+        """The attributes of the model calls, in the order of their beginnings."""
         return [dict(span.attributes or {}) for span in self.spans(c.Role.MODEL_CALL)]
 
     @property
