@@ -17,6 +17,8 @@ from .cli_forward import commands as forward_commands
 from .cli_run import commands as run_commands
 from .cli_runs import commands
 from .config import ConfigError, Settings, require_file
+from .cli_tasks import commands as task_commands
+from .config import ConfigError, Settings
 from .options import with_settings
 
 app = typer.Typer(
@@ -32,6 +34,7 @@ app = typer.Typer(
 app.add_typer(commands)
 app.add_typer(adapter_commands)
 app.add_typer(run_commands)
+app.add_typer(task_commands)
 app.add_typer(forward_commands)
 app.add_typer(export_commands)
 

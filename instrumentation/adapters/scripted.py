@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .. import scripted
+from ..scripted.agent import VERSION
 from .adapter import Adapter, Install
 
 _SOURCE = (Path(scripted.__file__).parent / "agent.py").read_text(encoding="utf-8")
@@ -16,5 +17,6 @@ ADAPTER = Adapter(
     environment={"OPENAI_BASE_URL": "$model_url/v1", "OPENAI_API_KEY": "$model_key"},
     files={"scripted_agent.py": _SOURCE.replace("$", "$$")},
     tried=True,
+    version_command=("python3", "-c", f"print('{VERSION}')"),
     note="One tool, the shell. For `spanscore demo` and for tasks that say what the model does.",
 )

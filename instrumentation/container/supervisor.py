@@ -75,13 +75,14 @@ class Supervisor:
     def _start(self) -> bool:
         started_ns = time.time_ns()
         try:
-            self._pid = subprocess.Popen(
+            self._command = subprocess.Popen(
                 self._spec["command"],
                 env=self._spec["environment"],
                 cwd=self._spec["workdir"],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-            ).pid
+            )  # kept: one that is let go reaps a command that has ended, and its status is lost
+            self._pid = self._command.pid
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             self._say(

@@ -20,6 +20,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+VERSION = "1.0.0"
+
 TURNS = 50
 ATTEMPTS = 3
 FIRST_WAIT_S = 0.2

@@ -52,6 +52,7 @@ def make(
     *,
     count: int,
     seed: int,
+    image: str | None = None,
     tests: Sequence[str] = (),
     cancelled: threading.Event | None = None,
     told: Told | None = None,
@@ -61,10 +62,10 @@ def make(
     The same sdist, seed, and versions of Python and pytest give the same tasks. Runs the library
     and its tests, a mutation after the other. Raises TaskError, VerifyError.
     """
-    if find_spec("pytest") is None:
+    if image is None and find_spec("pytest") is None:
         raise TaskError("the tests of a library are run by pytest; `pip install pytest`")
     with _taken_out(file) as sdist:
-        bench = _Tests(backend, sdist, tuple(tests), cancelled or threading.Event())
+        bench = _Tests(backend, image, sdist, tuple(tests), cancelled or threading.Event())
         bench, passing = bench.passing()
         candidates = _candidates(sdist.folder)
         random.Random(seed).shuffle(candidates)
@@ -146,6 +147,7 @@ class _Tests:
     """Runs a library's tests, each time in a fresh copy of it."""
 
     backend: Backend
+    image: str | None
     sdist: Sdist
     tests: tuple[str, ...]
     cancelled: threading.Event
@@ -161,6 +163,8 @@ class _Tests:
             left_out = [f"--deselect={test}" for test in _FAILED.findall(result.output)]
             tests = replace(self, tests=(*self.tests, *left_out))
             result = tests._run(self.sdist.folder)
+        if self.cancelled.is_set():
+            raise KeyboardInterrupt
         if result.exit_code != 0 or not result.report:
             raise TaskError(
                 f"the tests of {self.sdist.library} {self.sdist.version} do not run as it is; "
@@ -176,7 +180,7 @@ class _Tests:
             shutil.copytree(self.sdist.folder, folder)
             _change(folder, mutation)
             result = self._run(folder)
-        if result.exit_code != _TESTS_FAILED or not any(result.report.values()):
+        if result.exit_code != _TESTS_FAILED or not result.report:
             return set()
         return {name for name in passing if not result.report.get(name, False)}
 
@@ -184,7 +188,7 @@ class _Tests:
         command = _command(self.tests)
         task = _task_of(folder, command)
         with tempfile.TemporaryDirectory(prefix="spanscore-tests-") as scratch:
-            bench = Bench(self.backend, None, task, Path(scratch).resolve(), self.cancelled)
+            bench = Bench(self.backend, self.image, task, Path(scratch).resolve(), self.cancelled)
             bench.take(folder)
             ran = bench.run(command)
             output = tail(ran.stdout, _OUTPUT_CHARACTERS) + tail(ran.stderr)
