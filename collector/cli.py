@@ -16,9 +16,8 @@ from .cli_export import commands as export_commands
 from .cli_forward import commands as forward_commands
 from .cli_run import commands as run_commands
 from .cli_runs import commands
-from .config import ConfigError, Settings, require_file
 from .cli_tasks import commands as task_commands
-from .config import ConfigError, Settings
+from .config import ConfigError, Settings, require_file
 from .options import with_settings
 
 app = typer.Typer(
