@@ -17,8 +17,9 @@ from spanscore.instrumentation import adapters, tasks
 from spanscore.instrumentation.cell import Cell, Terms
 from spanscore.instrumentation.container.process import ProcessBackend
 from spanscore.instrumentation.harness import Harness
+from spanscore.instrumentation.outcome import Outcome
 from spanscore.instrumentation.proxy import Upstream
-from spanscore.instrumentation.run import Outcome, run_cell
+from spanscore.instrumentation.run import run_cell
 from spanscore.instrumentation.scripted.server import ModelServer
 from spanscore.instrumentation.tasks import Task
 
