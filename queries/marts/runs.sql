@@ -45,7 +45,9 @@ WITH span_facts AS (
         count(DISTINCT s.trace_id) AS traces,
         min(CASE WHEN s.role IS NULL THEN s.service_name END) AS service_name,
         min(s.session_id) AS session_id,
+        min(CASE WHEN s.role IS NOT NULL THEN s.cell_id END) AS own_cell_id,
         min(s.cell_id) AS cell_id,
+        min(CASE WHEN s.role IS NOT NULL THEN s.sweep_id END) AS own_sweep_id,
         min(s.sweep_id) AS sweep_id,
         min(CASE
             WHEN s.role IS NOT NULL THEN NULL
@@ -81,7 +83,9 @@ log_facts AS (
         count(*) AS logs,
         min(CASE WHEN l.role IS NULL THEN l.service_name END) AS service_name,
         min(l.session_id) AS session_id,
+        min(CASE WHEN l.role IS NOT NULL THEN l.cell_id END) AS own_cell_id,
         min(l.cell_id) AS cell_id,
+        min(CASE WHEN l.role IS NOT NULL THEN l.sweep_id END) AS own_sweep_id,
         min(l.sweep_id) AS sweep_id,
         min(CASE
             WHEN l.scope_name = 'com.anthropic.claude_code.events' THEN 'claude-code'
@@ -162,8 +166,9 @@ first_call AS (
 run AS (
     SELECT
         k.run_id,
-        coalesce(s.cell_id, l.cell_id, p.cell_id) AS cell_id,
-        coalesce(s.sweep_id, l.sweep_id, p.sweep_id) AS sweep_id,
+        -- The harness names cell and sweep; what an agent says counts only where no harness speaks.
+        coalesce(s.own_cell_id, l.own_cell_id, s.cell_id, l.cell_id, p.cell_id) AS cell_id,
+        coalesce(s.own_sweep_id, l.own_sweep_id, s.sweep_id, l.sweep_id, p.sweep_id) AS sweep_id,
         c.attributes AS cell,
         c.start_ns AS cell_start_ns,
         c.end_ns AS cell_end_ns,

@@ -160,6 +160,8 @@ def test_an_agent_that_forges_a_passing_verdict_changes_nothing(tmp_path: Path) 
     honest, victim = Run("honest"), Run("victim")
     forged = Run(
         "victim",
+        agent="an-earlier-agent",
+        sweep="an-earlier-sweep",
         origin="agent",
         verdict="success",
         without=frozenset(Role) - {Role.CELL_RUN, Role.VERIFY, Role.WORKSPACE_DIFF, Role.CONTAINER},
@@ -176,6 +178,10 @@ def test_an_agent_that_forges_a_passing_verdict_changes_nothing(tmp_path: Path) 
             store.connection,
             "SELECT * EXCLUDE (started_at) FROM scores AS s JOIN failures AS f USING (run_id) ",
         )
+        ids = "SELECT cell_id, sweep_id FROM runs WHERE run_id = ?"
+        assert [*rows(store.connection, ids, ["victim"])[0].values()] == [
+            *(victim.resource[f"spanscore.{part}.id"] for part in ("cell", "sweep"))
+        ]
     by_run = {row.pop("run_id"): row for row in found}
     own = {"evidence_trace_id", "evidence_span_id"}
     assert by_run["victim"]["pass"] == 0

@@ -20,10 +20,10 @@ from spanscore.collector.agent_lines import Endpoints
 
 Row = dict[str, Any]
 _COMMAND = Path(sysconfig.get_path("scripts")) / "spanscore"
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 90.0
 _STOP_TIMEOUT_S = 40.0
-_LOADED_TIMEOUT_S = 30.0
-_ASK_TIMEOUT_S = 60.0
+_LOADED_TIMEOUT_S = 90.0
+_ASK_TIMEOUT_S = 120.0
 
 
 class RunningCollector:
