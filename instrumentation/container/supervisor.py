@@ -49,11 +49,13 @@ class Supervisor:
         self._next_sample_s = 0.0
         self._own_maxrss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    def run(self) -> None:
+    def run(self, orders: bytes) -> None:
         """Start the command, watch it, end what is left of it, say how it ended."""
         woken = _wake_on_child_end()
         if not self._start():
             return
+        for order in orders:
+            self._obey(bytes([order]))
         while self._status is None:
             ready, _, _ = select.select([0, woken], [], [], SAMPLE_S)
             if woken in ready:
@@ -192,15 +194,16 @@ def _wake_on_child_end() -> int:
     return readable
 
 
-def _line() -> bytes:
-    """The first line of standard input; not a byte more, the rest are orders."""
+def _first_line() -> tuple[bytes, bytes]:
+    """The first line of standard input, and the orders that came with it."""
     read = bytearray()
-    while not read.endswith(b"\n"):
+    while b"\n" not in read:
         piece = os.read(0, 1 << 16)
         if not piece:
             sys.exit(1)
         read += piece
-    return bytes(read)
+    line, _, orders = bytes(read).partition(b"\n")
+    return line, orders
 
 
 def main() -> None:
@@ -211,7 +214,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(int(sys.argv[1]), "w") as report:
-        Supervisor(json.loads(_line()), report).run()
+        line, orders = _first_line()
+        Supervisor(json.loads(line), report).run(orders)
 
 
 if __name__ == "__main__":
