@@ -94,7 +94,7 @@ def shaped_spans(to: Destination, *requests: Request) -> list[Any]:
     return [
         span
         for message in shaped(to, *requests)
-        for part in message.resource_spans
+        for part in getattr(message, "resource_spans", ())
         for scope_part in part.scope_spans
         for span in scope_part.spans
     ]
