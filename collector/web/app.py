@@ -17,6 +17,7 @@ from .run_page import add_run_routes
 from .run_routes import add_run_data_routes
 from .runs_page import add_runs_routes
 from .saved_route import add_saved_route
+from .span_link import add_span_link
 from .sql import add_sql_routes
 from .state import State, add_state_routes
 from .stream import add_stream_route
@@ -51,6 +52,7 @@ def add_page_routes(app: web.Application, reads: Reads) -> None:
     add_asset_routes(app)
     add_runs_routes(app, site)
     add_saved_route(app, site)
+    add_span_link(app, site)
     add_run_routes(app, site)
     add_run_data_routes(app, site)
 

@@ -115,7 +115,7 @@ async def test_a_certificate_that_does_not_hold_is_told(
 ) -> None:
     tls = (server_tls if protocol == "http" else grpc_tls)(certificate)
     with Backend(protocol=protocol, tls=tls) as backend:
-        ca = {"tls_ca": TLS / f"{certificate}cert.pem"} if trusted else {}
+        ca: dict[str, Any] = {"tls_ca": TLS / f"{certificate}cert.pem"} if trusted else {}
         url = backend.url.replace("127.0.0.1", "localhost")
         assert sentence in (await first_answer(backend, url=url, **ca)).sentence
 
