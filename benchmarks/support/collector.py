@@ -20,13 +20,14 @@ _COMMAND = Path(sysconfig.get_path("scripts")) / "spanscore"
 class Collector:
     """`spanscore serve` in `folder` while the `with` block runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.db = folder / "bench.duckdb"
+        self._options = options
 
     def __enter__(self) -> Self:
         doors = [w for name in ("grpc", "http", "web") for w in (f"--{name}", "127.0.0.1:0")]
         self._process = subprocess.Popen(
-            [_COMMAND, "serve", "--db", self.db, *doors], stdout=subprocess.DEVNULL
+            [_COMMAND, "serve", "--db", self.db, *doors, *self._options], stdout=subprocess.DEVNULL
         )
         note = self.db.with_name(f"{self.db.name}.serve.json")
         while not note.exists():
@@ -48,6 +49,8 @@ class Collector:
             files = {os.readlink(f) for f in Path(f"/proc/{child}/fd").iterdir()}
             if str(self.db) in files:
                 found["store"] = int(child)
+            elif f"{self.db}.forward" in files:
+                found["forwarder"] = int(child)
             elif f"{self.db}.inbox" in files:
                 found["receiver"] = int(child)
         return found

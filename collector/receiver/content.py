@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,7 @@ def _hash_value(value: AnyValue) -> int:
     return 1
 
 
+@lru_cache(maxsize=4096)
 def _is_content(key: str) -> bool:
     return key in _KEYS or _KEY_SHAPES.fullmatch(key) is not None
 
