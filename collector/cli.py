@@ -14,8 +14,9 @@ from .agent_lines import Endpoints, UnknownAgentError, lines
 from .cli_adapters import commands as adapter_commands
 from .cli_export import commands as export_commands
 from .cli_forward import commands as forward_commands
+from .cli_lake import lake
 from .cli_run import commands as run_commands
-from .cli_runs import commands
+from .cli_runs import Engine, Master, commands
 from .cli_tasks import commands as task_commands
 from .config import ConfigError, Settings, require_file
 from .options import with_settings
@@ -31,6 +32,7 @@ app = typer.Typer(
 
 
 app.add_typer(commands)
+app.add_typer(lake)
 app.add_typer(adapter_commands)
 app.add_typer(run_commands)
 app.add_typer(task_commands)
@@ -97,9 +99,10 @@ def serve(
     epilog="**Examples**\n\n"
     "`spanscore sql 'SELECT name, count(*) FROM spans GROUP BY name ORDER BY 2 DESC'`\n\n"
     "`spanscore sql \"SELECT attributes['any.key'] FROM spans LIMIT 5\" --format json`\n\n"
-    "`echo 'FROM logs LIMIT 5' | spanscore sql -` reads the query from standard input."
+    "`echo 'FROM logs LIMIT 5' | spanscore sql -` reads the query from standard input.\n\n"
+    "`spanscore sql 'SELECT count(*) FROM runs' --engine spark --lake /mnt/lake` asks by Spark."
 )
-@with_settings("db", "sql_timeout", "sql_max_rows", "memory", "views", "prices")
+@with_settings("db", "sql_timeout", "sql_max_rows", "memory", "views", "prices", "lake")
 def sql(
     settings: Settings,
     query: Annotated[str, typer.Argument(help="One reading SQL statement; - reads it from stdin.")],
@@ -107,13 +110,20 @@ def sql(
         Literal["table", "json", "csv", "arrow", "parquet"],
         typer.Option("--format", help="How to print the result."),
     ] = "table",
+    engine: Engine = "duckdb",
+    master: Master = None,
 ) -> None:
     """Ask SQL of the views spans, logs and metric_points, while the collector runs or not."""
     from .answers import ask
     from .output import write_result
 
     text = sys.stdin.read() if query == "-" else query
-    write_result(ask(settings, text), output_format, sys.stdout)
+    if engine == "spark":
+        from .lake.on_spark import ask_spark
+
+        write_result(ask_spark(settings, text, master), output_format, sys.stdout)
+    else:
+        write_result(ask(settings, text), output_format, sys.stdout)
 
 
 @app.command(

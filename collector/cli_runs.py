@@ -12,6 +12,13 @@ from .options import with_settings
 
 commands = typer.Typer()
 
+Engine = Annotated[
+    Literal["duckdb", "spark"], typer.Option(help="What computes it; Spark reads a --lake.")
+]
+Master = Annotated[
+    str | None, typer.Option(metavar="URL", help="Spark's master; without it, this process.")
+]
+
 _ASKING = ("db", "sql_timeout", "sql_max_rows", "memory", "views", "prices")
 
 Form = Annotated[
@@ -86,14 +93,24 @@ def show(
 @commands.command(
     epilog="**Examples**\n\n"
     "`spanscore score` prints the leaderboard: agents and models, their rates and intervals.\n\n"
-    "`spanscore score --format csv > leaderboard.csv` has all columns."
+    "`spanscore score --format csv > leaderboard.csv` has all columns.\n\n"
+    "`spanscore score --engine spark --master spark://HOST:7077 --lake s3://bench/lake`"
 )
-@with_settings(*_ASKING)
-def score(settings: Settings, output_format: Form = "table") -> None:
+@with_settings(*_ASKING, "lake")
+def score(
+    settings: Settings,
+    output_format: Form = "table",
+    engine: Engine = "duckdb",
+    master: Master = None,
+) -> None:
     """Score agents and models: recorded and valid rates, the composite, time and tokens."""
     from .commands.score import score as print_score
+    from .commands.score import score_on_spark
 
-    print_score(settings, output_format)
+    if engine == "spark":
+        score_on_spark(settings, output_format, master)
+    else:
+        print_score(settings, output_format)
 
 
 @commands.command(

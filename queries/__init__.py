@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyspark.sql import SparkSession
+
     from .notebook import Answers
 
-__all__ = ["open"]
+__all__ = ["open", "spark"]
 
 
 def open(path_or_url: str | Path, *, token: str | None = None) -> Answers:
@@ -26,3 +30,16 @@ def open(path_or_url: str | Path, *, token: str | None = None) -> Answers:
     from .notebook import open_store  # noqa: PLC0415 - most of the package needs no Arrow
 
     return open_store(path_or_url, token=token)
+
+
+def spark(session: SparkSession, lake: str, *, views: Iterable[str] | None = None) -> None:
+    """Make the public views of the lake at `lake` temporary views of a Spark session.
+
+    `spans`, `logs` and `metric_points` are read when asked; the views of runs are computed now.
+    With `views` only those named there, and what they are made of: `spark(session, lake,
+    views=["leaderboard"])`. Needs `spanscore[spark]`. Raises lake.storage.StorageError.
+    """
+    from .catalog import builtin  # noqa: PLC0415
+    from .engines.spark import register  # noqa: PLC0415
+
+    register(session, lake, builtin(), views)

@@ -37,6 +37,7 @@ ALLOWED = {
         "collector.config",
         "collector.decode",
         "collector.inbox",
+        "collector.own_views",
         "collector.signals",
         "collector.store",
         "queries",

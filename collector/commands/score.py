@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import pyarrow as pa
+
 from ..answers import ask
 from ..config import Settings
 from ..output import Format, write_result
+from ..store.query import QueryResult
 
 _ALL = "FROM leaderboard ORDER BY composite DESC NULLS LAST, agent, model"
 
@@ -32,4 +35,25 @@ def score(settings: Settings, form: Format) -> None:
 
     Raises QueryError, DatabaseError, InboxError and ClientError.
     """
-    write_result(ask(settings, _TABLE if form == "table" else _ALL), form, sys.stdout)
+    write_result(ask(settings, _query(form)), form, sys.stdout)
+
+
+def score_on_spark(settings: Settings, form: Format, master: str | None) -> None:
+    """The same, of the lake of the settings, computed by Spark and laid out here.
+
+    Raises ConfigError, StorageError and SparkAskError.
+    """
+    import duckdb  # noqa: PLC0415 - only here
+
+    from ..lake.on_spark import ask_spark  # noqa: PLC0415
+
+    found = ask_spark(settings, "SELECT * FROM leaderboard", master)
+    with duckdb.connect() as connection:
+        table = pa.Table.from_batches(found.batches, found.schema)
+        connection.register("leaderboard", table)
+        laid_out = connection.sql(_query(form)).to_arrow_table()
+    write_result(QueryResult(laid_out.schema, laid_out.to_batches()), form, sys.stdout)
+
+
+def _query(form: Format) -> str:
+    return _TABLE if form == "table" else _ALL

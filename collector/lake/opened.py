@@ -16,6 +16,7 @@ from spanscore.queries.lake.storage import Storage, open_storage
 from spanscore.queries.view import View
 
 from ..store.marts import BATCH_RUNS, Marts
+from . import index
 
 Progressed = Callable[[int, int], None]
 """Called with how many runs are computed, and of how many."""
@@ -40,8 +41,8 @@ ORDER BY min(received_ns), run_id
 class OpenLake:
     """A lake as of the moment it was opened.
 
-    The views of runs are computed when a question names one, and kept until this is closed. One
-    thread at a time uses it.
+    The views of runs are computed when a question names one, and kept until this is closed; what an
+    index keeps of them is read instead. One thread at a time uses it.
     """
 
     def __init__(
@@ -56,6 +57,14 @@ class OpenLake:
         self.connection = connection
         self._views = views
         self._marts = Marts(connection, views)
+        self.kept = self._marts.kept
+        self.fingerprint = self._marts.fingerprint()
+        self.has_index = index.usable(snapshot, self.fingerprint)
+        resolve = engine.resolve_all
+        if self.has_index:
+            index.create_old(connection, storage, snapshot, self.kept)
+            resolve = index.resolve
+        engine.create_public_views(connection, storage, snapshot, resolve)
         self._marts.create()
 
     def prepare(self, sql: str, progressed: Progressed) -> None:
@@ -63,50 +72,57 @@ class OpenLake:
 
         Raises LakeReadError.
         """
-        if self.reads_runs(sql):
-            self.compute(self.runs(), progressed)
-        self.close_files()
+        if self._reads_runs(sql):
+            self.compute_runs(progressed)
+        self._close_files()
 
-    def reads_runs(self, sql: str) -> bool:
+    def compute_runs(self, progressed: Progressed) -> None:
+        """Make the views of runs say what is so now."""
+        stale = index.find_stale(self.connection) if self.has_index else self._runs()
+        for start in range(0, len(stale), BATCH_RUNS):
+            progressed(start, len(stale))
+            # Those of one batch lie near in time.
+            self._marts.compute(stale[start : start + BATCH_RUNS], time.time_ns())
+        if self.has_index:
+            index.overlay(self.connection, self.kept)
+        progressed(len(stale), len(stale))
+
+    def _reads_runs(self, sql: str) -> bool:
         """Whether the text names a view that is computed by run, or one that stands on such."""
-        kept = {view.name for view in self._views if view.is_kept}
+        named = {view.name for view in self.kept}
         for view in self._views:  # each after those it reads from
-            if view.sources & kept:
-                kept.add(view.name)
-        return bool(kept & set(re.findall(r"\w+", sql.lower())))
+            if view.sources & named:
+                named.add(view.name)
+        return bool(named & set(re.findall(r"\w+", sql.lower())))
 
-    def runs(self) -> list[str]:
+    def _runs(self) -> list[str]:
         """Every run of the lake, in the order in which they began."""
-        rows = self.connection.execute(_RUNS).fetchall()
-        return [run_id for (run_id,) in rows]
+        return [run_id for (run_id,) in self.connection.execute(_RUNS).fetchall()]
 
-    def compute(self, run_ids: Sequence[str], progressed: Progressed) -> None:
-        """Compute what the views say of these runs; those of one batch lie near in time."""
-        for start in range(0, len(run_ids), BATCH_RUNS):
-            progressed(start, len(run_ids))
-            self._marts.compute(run_ids[start : start + BATCH_RUNS], time.time_ns())
-        progressed(len(run_ids), len(run_ids))
-
-    def close_files(self) -> None:
+    def _close_files(self) -> None:
         """From now on no statement reaches any file but those of the lake."""
-        self.connection.execute(
-            "SET allowed_paths = $1", [engine.paths(self.storage, self.snapshot)]
-        )
+        paths = engine.paths(self.storage, self.snapshot)
+        if self.has_index:
+            paths += index.files(self.storage, self.snapshot, self.kept)
+        self.connection.execute("SET allowed_paths = $1", [paths])
 
 
 @contextmanager
 def open_lake(
-    place: str | Path, views: Sequence[View], *, memory_limit: str = "2GB"
+    place: str | Path | Storage,
+    views: Sequence[View],
+    *,
+    memory_limit: str = "2GB",
+    snapshot: Snapshot | None = None,
 ) -> Iterator[OpenLake]:
-    """Open the lake at a folder or s3://BUCKET/PREFIX.
+    """Open the lake at a folder or s3://BUCKET/PREFIX, as of now or of a snapshot.
 
     Raises StorageError, LakeReadError and CatalogError.
     """
-    storage = open_storage(place)
-    snapshot = take(storage)
+    storage = open_storage(place) if isinstance(place, str | Path) else place
+    snapshot = take(storage) if snapshot is None else snapshot
     with engine.connect(storage, memory_limit=memory_limit) as connection:
-        engine.create_public_views(connection, storage, snapshot)
         try:
             yield OpenLake(storage, snapshot, connection, views)
-        except (duckdb.IOException, duckdb.HTTPException) as error:
+        except duckdb.IOException as error:
             raise engine.explained(storage, error) from error

@@ -87,7 +87,8 @@ class Marts:
         self._connection = connection
         self._views = tuple(catalog.builtin() if views is None else views)
         self._computed = catalog.run_by_run(self._views)
-        self._kept = tuple(view for view in self._computed if view.is_kept)
+        self.kept = tuple(view for view in self._computed if view.is_kept)
+        """The views whose rows are kept."""
 
     def prepare(self) -> None:
         """Create what is missing; where the views are not those of the file, compute all anew.
@@ -223,7 +224,7 @@ class Marts:
         catalog.create_tables(self._connection, self._computed, prefix="due_", names=names)
 
     def _replace(self, now_ns: int, failure: str | None) -> None:
-        for table in (*(view.name for view in self._kept), *_OWN_TABLES[1:]):
+        for table in (*(view.name for view in self.kept), *_OWN_TABLES[1:]):
             self._connection.execute(
                 f"DELETE FROM marts.{table} WHERE run_id IN (SELECT run_id FROM due_run)"
             )
@@ -231,7 +232,7 @@ class Marts:
             self._connection.execute(_FAILED, [now_ns, failure])
             self._connection.execute(_KEPT_NOTHING, [now_ns])
             return
-        for view in self._kept:
+        for view in self.kept:
             self._connection.execute(
                 f"INSERT INTO marts.{view.name} BY NAME SELECT * FROM due_{view.name}"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -37,23 +37,32 @@ def connect(storage: Storage, *, memory_limit: str = "2GB") -> duckdb.DuckDBPyCo
 
 
 def create_public_views(
-    connection: duckdb.DuckDBPyConnection, storage: Storage, snapshot: Snapshot
+    connection: duckdb.DuckDBPyConnection,
+    storage: Storage,
+    snapshot: Snapshot,
+    resolve: Callable[[duckdb.DuckDBPyConnection], None],
 ) -> None:
     """Create `spans`, `logs` and `metric_points` over the files of a snapshot.
 
-    What tells the runs is computed now, a row a trace; the rest is read when asked. Raises
-    LakeReadError for a file that was changed or removed behind our back.
+    `resolve` makes the tables `trace`, `instance_run` and `conversation_window` of the relations
+    `raw_spans` and so on, a row a trace; the rest is read when asked. Raises LakeReadError for a
+    file that was changed or removed behind our back.
     """
     try:
         for folder in FOLDERS:
             create_raw(connection, f"raw_{folder}", storage, folder, snapshot.names(folder))
             _create_without_twins(connection, storage, snapshot, folder)
-        for step in (*views.parts(), *views.resolving()):
-            connection.execute(f"CREATE TABLE {step.name} AS {step.select}")
+        resolve(connection)
         for step in views.public():
-            connection.execute(f"CREATE VIEW {step.name} AS {step.select}")
+            connection.execute(f"CREATE OR REPLACE VIEW {step.name} AS {step.select}")
     except (duckdb.Error, OSError) as error:
         raise explained(storage, error) from error
+
+
+def resolve_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Tell the run of every trace from the files alone."""
+    for step in (*views.parts(), *views.resolving()):
+        connection.execute(f"CREATE OR REPLACE TABLE {step.name} AS {step.select}")
 
 
 def create_raw(

@@ -37,6 +37,8 @@ class Manifest:
     """The folder of what is kept of the indexed files (`trace_ids`, the views of runs); '' none."""
     indexed: tuple[str, ...] = ()
     """The files that the index was made of."""
+    views: str = ""
+    """What tells whether the index was made by the same views."""
 
     @property
     def name(self) -> str:

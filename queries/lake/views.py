@@ -8,13 +8,13 @@ views stand on both.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from spanscore.queries import base
-from spanscore.queries.view import reading_from
+from spanscore.queries.view import View, reading_from
 
 KEY = {
     "spans": ("origin", "trace_id", "span_id"),
@@ -89,6 +89,21 @@ def without_twins(folder: str, source: str, twin: str) -> str:
         f"SELECT r.*, {rank}() OVER (PARTITION BY {keys} ORDER BY {order}) AS nth "
         f"FROM {source} AS r JOIN {twin} AS t ON {on}) AS r WHERE r.nth = 1"
     )
+
+
+def everything(views: Iterable[View]) -> Iterator[tuple[str, str]]:
+    """What makes the public views and `views` of `raw_spans` and so on: each name, its SELECT.
+
+    In order, in DuckDB's dialect. Rows that were sent twice are taken out once and for all.
+    """
+    for folder in KEY:
+        source, twin = f"raw_{folder}", f"twin_{folder}"
+        yield twin, twins(folder, source)
+        yield f"lake_{folder}", without_twins(folder, source, twin)
+    for step in (*parts(), *resolving(), *public()):
+        yield step.name, step.select
+    for view in views:
+        yield view.name, view.select
 
 
 @cache

@@ -1,0 +1,83 @@
+"""Asks a lake through Spark: a cluster that is there, or one in this process."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from spanscore.queries.view import View
+
+from ..config import ConfigError, Settings
+from ..own_views import views_of
+from ..store.query import QueryResult
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOCAL = "local[*]"
+
+
+class SparkAskError(Exception):
+    """Spark did not answer; the message is its own."""
+
+
+def ask_spark(settings: Settings, sql: str, master: str | None) -> QueryResult:
+    """Run one query, in DuckDB's dialect as everywhere, on the lake of the settings by Spark.
+
+    `master` is a URL such as spark://HOST:7077 (None: in this process). The result is held whole.
+    Raises ConfigError, StorageError, CatalogError and SparkAskError.
+    """
+    lake = settings.lake
+    if not lake:
+        raise ConfigError("lake: --engine spark reads a lake; name it with --lake URL")
+    try:
+        import sqlglot  # noqa: PLC0415 - an extra
+        from pyspark.errors import PySparkException  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("--engine spark needs pip install 'spanscore[spark]'") from None
+    from spanscore.queries.engines import spark as engine  # noqa: PLC0415
+
+    views = views_of(settings)
+    try:
+        statement = engine.transform(sql)
+        with _session(master or LOCAL) as session:
+            engine.register(session, lake, views, _named(sql, views))
+            table = session.sql(statement).toArrow()
+    except sqlglot.errors.SqlglotError as error:
+        raise SparkAskError(f"the query cannot be said in Spark's dialect: {error}") from error
+    except PySparkException as error:
+        raise SparkAskError(f"Spark: {str(error).splitlines()[0]}") from error
+    return QueryResult(table.schema, table.to_batches())
+
+
+def _named(sql: str, views: Sequence[View]) -> set[str]:
+    words = set(re.findall(r"\w+", sql.lower()))
+    return {view.name for view in views if view.name in words}
+
+
+@contextmanager
+def _session(master: str) -> Iterator[SparkSession]:
+    """A session of our own, ended with the block."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    builder = (
+        SparkSession.builder.master(master)
+        .appName("spanscore")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.log.level", "ERROR")
+    )
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        # Where S3 is not AWS's, its buckets seldom have host names of their own.
+        builder = builder.config("spark.hadoop.fs.s3a.endpoint", endpoint).config(
+            "spark.hadoop.fs.s3a.path.style.access", "true"
+        )
+    session = builder.getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()
