@@ -80,7 +80,8 @@ def export(settings: Settings, wanted: Wanted) -> None:
         else:
             _to_output(settings, source, selection, wanted, total)
     where = f" to {wanted.output}" if wanted.output else ""
-    _note(f"{total:,} spans, log records and data points ({selection.words}) exported{where}")
+    what = "scores" if wanted.form == "csv" else f"{total:,} spans, log records and data points"
+    _note(f"{what} ({selection.words}) exported{where}")
 
 
 def _check(wanted: Wanted) -> None:
