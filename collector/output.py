@@ -16,12 +16,13 @@ from .plain import json_values, texts
 from .store.query import QueryResult
 from .table import print_table
 
-StreamFormat = Literal["json", "csv", "arrow"]
+StreamFormat = Literal["json", "csv", "arrow", "parquet"]
 Format = Literal["table", "json", "csv", "arrow", "parquet"]
 CONTENT_TYPES: dict[StreamFormat, str] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
 }
 _TO_QUOTE = re.compile(r'[",\r\n]')
 
@@ -44,7 +45,7 @@ def write_result(
         if form in ("arrow", "parquet") and stream.isatty():
             raise OutputError(f"{form} is binary: send it to a file, as in `... > result.{form}`")
         stream.flush()
-        for piece in _parquet(result) if form == "parquet" else encode(result, form):
+        for piece in encode(result, form):
             stream.buffer.write(piece)
     stream.flush()
     if result.notice is not None:
@@ -52,10 +53,19 @@ def write_result(
 
 
 def encode(result: QueryResult, form: StreamFormat) -> Iterator[bytes]:
-    """The result in `form`, in pieces of a batch each; the pieces joined are the whole document."""
-    if form == "json":
-        return _json(result)
-    return csv_pieces(result.schema, result.batches) if form == "csv" else _arrow(result)
+    """The result in `form`, in pieces of a batch each; the pieces joined are the whole document.
+
+    Parquet is one piece; taking it raises OutputError for a column type that Parquet lacks.
+    """
+    match form:
+        case "json":
+            return _json(result)
+        case "csv":
+            return csv_pieces(result.schema, result.batches)
+        case "arrow":
+            return _arrow(result)
+        case "parquet":
+            return _parquet(result)
 
 
 def _json(result: QueryResult) -> Iterator[bytes]:

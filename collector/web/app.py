@@ -9,7 +9,10 @@ from aiohttp import web
 
 from ..store.query import QueryLimits
 from .assets import add_asset_routes
+from .badge import add_badge_routes
+from .compare_page import add_compare_routes
 from .guard import add_security_headers, guard
+from .leaderboard_page import add_leaderboard_routes
 from .pages import Site, errors
 from .pins import add_pin_routes
 from .reads import Reads
@@ -17,10 +20,14 @@ from .run_page import add_run_routes
 from .run_routes import add_run_data_routes
 from .runs_page import add_runs_routes
 from .saved_route import add_saved_route
+from .sessions_page import add_session_routes
 from .span_link import add_span_link
 from .sql import add_sql_routes
+from .sql_page import add_sql_page_routes
 from .state import State, add_state_routes
 from .stream import add_stream_route
+from .sweep_pages import add_sweep_routes
+from .vega import Bundle, add_vega_routes
 
 
 def make_app(
@@ -53,6 +60,13 @@ def add_page_routes(app: web.Application, reads: Reads) -> None:
     add_runs_routes(app, site)
     add_saved_route(app, site)
     add_span_link(app, site)
+    add_leaderboard_routes(app, site)
+    add_compare_routes(app, site)
+    add_sweep_routes(app, site)
+    add_session_routes(app, site)
+    add_sql_page_routes(app, site)
+    add_badge_routes(app, site)
+    add_vega_routes(app, Bundle())
     add_run_routes(app, site)
     add_run_data_routes(app, site)
 

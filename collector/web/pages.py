@@ -19,7 +19,14 @@ from . import assets, words
 from .reads import Reads
 from .sql import STATUS
 
-NAVIGATION = (("/runs", "Runs"),)
+NAVIGATION = (
+    ("/runs", "Runs"),
+    ("/leaderboard", "Leaderboard"),
+    ("/compare", "Compare"),
+    ("/sweeps", "Sweeps"),
+    ("/sessions", "Sessions"),
+    ("/sql", "SQL"),
+)
 """The pages that every page links to; a page says which of them it is by `here`."""
 
 

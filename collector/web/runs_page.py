@@ -43,6 +43,31 @@ def find_runs(
 
 _OF = {"outcome": "s", "failure_class": "s"}
 
+_CHOICES = """
+SELECT * FROM (
+    SELECT 'agent' AS name, agent AS value, max(started_at) AS seen FROM runs GROUP BY agent
+    UNION ALL SELECT 'model', model, max(started_at) FROM runs GROUP BY model
+    UNION ALL SELECT 'task', task, max(started_at) FROM runs GROUP BY task
+    UNION ALL SELECT 'family', family, max(started_at) FROM runs GROUP BY family
+    UNION ALL SELECT 'sweep_id', sweep_id, max(started_at) FROM runs GROUP BY sweep_id
+    UNION ALL SELECT 'status', status, max(started_at) FROM runs GROUP BY status
+    UNION ALL SELECT 'outcome', outcome, max(started_at) FROM scores GROUP BY outcome
+    UNION ALL SELECT 'failure_class', failure_class, max(started_at) FROM scores
+        GROUP BY failure_class
+)
+WHERE value IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY seen DESC NULLS LAST) <= 100
+ORDER BY name, lower(value)
+"""
+
+
+def find_choices(cursor: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """What each filter can be: the values that there are, of many the 100 seen last."""
+    found: dict[str, list[str]] = {name: [] for name in FILTERS}
+    for row in rows(cursor, _CHOICES):
+        found[row["name"]].append(row["value"])
+    return found
+
 
 def add_runs_routes(app: web.Application, site: Site) -> None:
     """Serve the list of runs, which is also where `/` leads."""
@@ -50,7 +75,10 @@ def add_runs_routes(app: web.Application, site: Site) -> None:
     async def runs(request: web.Request) -> web.Response:
         filters = {name: request.query[name] for name in FILTERS if request.query.get(name)}
         found = await site.reads.run(find_runs, filters)
-        return page("runs.html", here="/runs", runs=found, filters=filters, limit=LIMIT)
+        choices = await site.reads.run(find_choices)
+        return page(
+            "runs.html", here="/runs", runs=found, filters=filters, choices=choices, limit=LIMIT
+        )
 
     async def start(_: web.Request) -> web.Response:
         raise web.HTTPFound("/runs")

@@ -1,4 +1,4 @@
-"""`POST /api/sql`: one reading query in, its result out as JSON, CSV or an Arrow stream."""
+"""`POST /api/sql`: one reading query in, its result out as JSON, CSV, Arrow or Parquet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import duckdb
 import orjson
 from aiohttp import web
 
-from ..output import CONTENT_TYPES, StreamFormat, encode
+from ..output import CONTENT_TYPES, OutputError, StreamFormat, encode
 from ..store.query import QueryLimits, QueryResult, RunningQuery, too_slow
 from ..store.query_error import Kind, QueryError
 
@@ -195,7 +195,7 @@ def _format(wanted: object, accept: str) -> StreamFormat:
         for form in CONTENT_TYPES:
             if form == wanted:
                 return form
-        raise _Refused(400, f"the format {wanted!r} is unknown", "Use json, csv or arrow.")
+        raise _Refused(400, f"the format {wanted!r} is unknown", "Use json, csv, arrow or parquet.")
     for part in accept.split(","):
         for form, content_type in CONTENT_TYPES.items():
             if part.partition(";")[0].strip().lower() == content_type.partition(";")[0]:
@@ -206,6 +206,11 @@ def _format(wanted: object, accept: str) -> StreamFormat:
 async def _send(
     request: web.Request, result: QueryResult, form: StreamFormat
 ) -> web.StreamResponse:
+    pieces = encode(result, form)
+    try:
+        piece = await asyncio.to_thread(next, pieces, None)
+    except OutputError as error:
+        raise _Refused(400, str(error), "Cast the column, or take another format.") from error
     response = web.StreamResponse(
         headers={"Content-Type": CONTENT_TYPES[form], "Spanscore-Rows": str(result.rows)}
     )
@@ -215,9 +220,9 @@ async def _send(
         # A reader that takes nothing would keep its place for ever.
         async with asyncio.timeout(_SEND_S):
             await response.prepare(request)
-            pieces = encode(result, form)
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            while piece is not None:
                 await response.write(piece)
+                piece = await asyncio.to_thread(next, pieces, None)
             await response.write_eof()
     except TimeoutError:
         if request.transport is not None:
