@@ -13,7 +13,8 @@ from ..store.query import QueryResult
 
 _ALL = "FROM leaderboard ORDER BY composite DESC NULLS LAST, agent, model"
 
-# What fits a terminal: a rate stands with its 95 % interval, a model without its vendor.
+# What fits a terminal: a rate stands with its 95 % interval, a model without its vendor. With an
+# asterisk a score is provisional: some of its runs must not be cited.
 _TABLE = """
 SELECT
     agent,
@@ -22,7 +23,8 @@ SELECT
     printf('%.0f%%', 100 * pass_rate_valid) AS valid,
     printf('%.0f-%.0f', 100 * pass_rate_valid_low, 100 * pass_rate_valid_high) AS "95 %",
     left_out AS "left out",
-    printf('%.3f', leaderboard.composite) AS score,
+    printf('%.3f', leaderboard.composite)
+        || CASE WHEN citable_runs < runs THEN '*' ELSE '' END AS score,
     printf('%.0f', wall_p50_ms / 1000) AS "s",
     CAST(tokens_p50 AS BIGINT) AS tokens
 FROM leaderboard

@@ -11,14 +11,9 @@ from .pages import Site, page
 from .reads import Row, rows
 
 _BOARD = """
-SELECT b.*, p.on_cost_frontier, p.on_time_frontier, c.citable_runs
+SELECT b.*, p.on_cost_frontier, p.on_time_frontier, b.citable_runs = b.runs AS citable
 FROM leaderboard AS b
 LEFT JOIN pareto AS p ON p.agent = b.agent AND p.model IS NOT DISTINCT FROM b.model
-LEFT JOIN (
-    SELECT r.agent, r.model, count(*) FILTER (WHERE e.citable) AS citable_runs
-    FROM runs AS r JOIN evidence AS e USING (run_id)
-    WHERE r.source <> 'native' GROUP BY r.agent, r.model
-) AS c ON c.agent = b.agent AND c.model IS NOT DISTINCT FROM b.model
 ORDER BY b.composite DESC NULLS LAST, b.pass_rate_valid DESC NULLS LAST, b.agent, b.model
 """
 
@@ -56,10 +51,7 @@ class Board:
 
 def find_board(cursor: duckdb.DuckDBPyConnection) -> Board:
     """Every agent and model that was run under a harness."""
-    found = rows(cursor, _BOARD)
-    for row in found:
-        row["citable"] = row["citable_runs"] == row["runs"]
-    return Board(found)
+    return Board(rows(cursor, _BOARD))
 
 
 def add_leaderboard_routes(app: web.Application, site: Site) -> None:

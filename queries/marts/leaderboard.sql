@@ -16,6 +16,8 @@
 -- pass_rate_valid_low: DOUBLE: lower end of its 95 % Wilson interval
 -- pass_rate_valid_high: DOUBLE: upper end
 -- left_out: VARCHAR: the classes of the spoiled runs, each with how many
+-- citable_runs: BIGINT: runs that may be cited; where there are fewer than runs, its figures are
+--     provisional
 -- k: BIGINT: the fewest valid runs of any of its tasks that has one
 -- pass_at_k: DOUBLE: chance that at least one of k runs of a task passes, mean over tasks
 -- pass_hat_k: DOUBLE: chance that all of k runs pass, mean over tasks
@@ -32,8 +34,10 @@
 WITH scored AS (
     SELECT
         s.*,
-        s.outcome <> 'spoiled' AS is_valid
+        s.outcome <> 'spoiled' AS is_valid,
+        e.citable
     FROM scores AS s
+    LEFT JOIN evidence AS e ON e.run_id = s.run_id
     WHERE s.source <> 'native' AND s.outcome <> 'running'
 ),
 
@@ -46,6 +50,7 @@ counted AS (
         count(CASE WHEN pass = 1 THEN 1 END) AS passes,
         count(CASE WHEN outcome = 'violation' THEN 1 END) AS violations,
         count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
+        count(CASE WHEN citable THEN 1 END) AS citable_runs,
         count(CASE WHEN is_valid THEN 1 END) AS valid_runs,
         count(CASE WHEN is_valid AND pass = 1 THEN 1 END) AS valid_passes,
         avg(composite) AS composite,
@@ -177,6 +182,7 @@ SELECT
         ELSE (r.valid_rate + v / 2 + valid_width) / (1 + v)
     END AS pass_rate_valid_high,
     coalesce(s.left_out, '') AS left_out,
+    r.citable_runs,
     b.k,
     h.pass_at_k,
     h.pass_hat_k,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,23 @@ def test_the_table_has_a_line_for_each_agent_and_model_the_best_first(
     assert rows[1][:5] == ["a", "model", "4/4", "100%", "51-100"]
     assert rows[2][:5] == ["b", "model", "2/4", "67%", "21-94"]
     assert "2 rows" in lines[-1]
+
+
+def test_a_score_that_must_not_be_cited_has_an_asterisk(
+    made: Settings, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    score(made, "json")
+    marked = {row["agent"]: row["citable_runs"] < row["runs"] for row in _printed(capsysbinary)}
+    score(made, "table")
+    for line in capsysbinary.readouterr().out.decode().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) > 1 and cells[1] in marked:
+            assert cells[7].endswith("*") == marked[cells[1]]
+
+
+def _printed(capsysbinary: pytest.CaptureFixture[bytes]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(capsysbinary.readouterr().out)
+    return rows
 
 
 def test_json_and_csv_give_every_column_of_the_view(
