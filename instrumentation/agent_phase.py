@@ -64,8 +64,10 @@ def run_agent(
             ended = harness.backend.run(spec, timeout_s=timeout_s, cancelled=stop)
             container.took(ended.started_ns, ended.finished_ns)
             container.set(_container(harness, outcome.image, command, ended))
+        traffic = route.close(ended.finished_ns)
     finally:
-        traffic = route.close()
+        route.close()
+    _tell(harness, traffic)
     outcome.ended, outcome.traffic = ended, traffic
     phase.set(
         {
@@ -76,6 +78,14 @@ def run_agent(
             c.CALLS_COMPLETE: _calls_complete(ended, traffic),
         }
     )
+
+
+def _tell(harness: Harness, traffic: Traffic) -> None:
+    """What the user must know of a recording."""
+    if traffic.recording_error is not None:
+        harness.tell(f"the recording is not whole: {traffic.recording_error}")
+    if traffic.divergences:
+        harness.tell(f"{traffic.divergences} requests or answers differ from the recording")
 
 
 def _route(harness: Harness, run: Run, container: Phase, cell: Cell, terms: Terms) -> Route:
