@@ -28,25 +28,25 @@ class Expected:
 
 
 def _cases() -> Iterator[tuple[Case, Expected]]:
-    # opencode cannot be told to try less often; it does wait only as long as the server says.
-    soon = {"opencode": 1}
-    tries = {(401, "codex"): 2, (429, "codex"): 1, (429, "claude-code"): 3}
+    tries = {(401, "codex"): 2, (429, "codex"): 1, (401, "opencode"): 2}
+    tries |= {(status, "claude-code"): 3 for status in (401, 429, 500)}
     classes = {401: "provider_auth", 429: "provider_rate_limited", 500: "provider_error"}
     for agent in AGENTS:
         yield Case(agent, "outcome-passes"), Expected(None, None)
+    for agent in ("codex", "claude-code", "opencode"):
         yield Case(agent, "outcome-fails"), Expected("wrong_patch", "model")
-        for status, failure in classes.items():
-            yield (
-                Case(agent, "outcome-passes", Fault(status, soon.get(agent)), SHORT),
-                Expected(failure, "provider", tries.get((status, agent))),
-            )
+    for (status, agent), number in tries.items():
         yield (
-            Case(agent, "outcome-times-out", options=("--timeout", "20")),
-            Expected("timed_out", "agent"),
+            Case(agent, "outcome-passes", Fault(status), SHORT),
+            Expected(classes[status], "provider", number),
         )
-        # mini-swe-agent says that it is done by a tool call.
-        silent = ("no_op", "agent") if agent == "mini-swe-agent" else ("no_tool_calls", "model")
-        yield Case(agent, "outcome-does-nothing"), Expected(*silent)
+    for agent in ("codex", "claude-code"):
+        yield Case(agent, "outcome-does-nothing"), Expected("no_tool_calls", "model")
+    # Claude Code refuses to sleep.
+    yield (
+        Case("codex", "outcome-times-out", options=("--timeout", "20")),
+        Expected("timed_out", "agent"),
+    )
 
 
 CASES = list(_cases())
