@@ -228,7 +228,7 @@ def test_a_hostile_run_is_text_and_nothing_else(pages: Served, visit: Open) -> N
     page.locator(".wf-row", has_text="verify").first.click()
     panel = page.locator("#panel")
     expect(panel).to_contain_text("characters; the raw JSON has them all")
-    panel.get_by_text("Raw JSON").click()
+    panel.get_by_text("Raw JSON", exact=True).click()
     expect(panel.locator("pre")).to_contain_text("evil.example")
     assert page.locator("#panel a").count() == 0
     width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
