@@ -58,6 +58,8 @@ def register(
     storage = open_storage(place)
     snapshot = take(storage)
     session.conf.set("spark.sql.session.timeZone", "UTC")
+    # A checkpoint would keep constraints on columns that it does not have, and its readers fail.
+    session.conf.set("spark.sql.constraintPropagation.enabled", "false")
     for folder in FOLDERS:
         _register_raw(session, f"raw_{folder}", storage, folder, snapshot.names(folder))
         _register_without_twins(session, storage, snapshot, folder)
@@ -141,6 +143,9 @@ def _said_by_spark(node: Any) -> Any:
         return exp.cast(node.copy(), "DOUBLE")
     if isinstance(node, exp.PercentileCont):
         return exp.func("PERCENTILE", node.this, node.expression)
+    if isinstance(node, exp.Window) and node.args.get("alias"):
+        # `OVER w - x` would be read as a window named `w-x`.
+        return exp.paren(node, copy=True)
     if isinstance(node, exp.Cast) and _rounds(node):
         return type(node)(this=exp.func("RINT", node.this), to=node.to)
     return node

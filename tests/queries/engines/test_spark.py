@@ -33,6 +33,8 @@ def test_views_come_after_those_they_read_from() -> None:
          "SELECT CAST(RINT(a * 1000) AS BIGINT) AS b FROM t"),
         ("SELECT CAST(a AS BIGINT) AS b FROM t", "SELECT CAST(a AS BIGINT) AS b FROM t"),
         ("SELECT a // 3 AS b FROM t", "SELECT a DIV 3 AS b FROM t"),
+        ("SELECT lead(a) OVER w - a AS b FROM t WINDOW w AS (PARTITION BY c)",
+         "SELECT (LEAD(a) OVER w) - a AS b FROM t WINDOW w AS (PARTITION BY c)"),
     ],
 )  # fmt: skip
 def test_what_spark_would_compute_otherwise_is_said_otherwise(duckdb: str, spark: str) -> None:
