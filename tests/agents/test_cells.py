@@ -42,11 +42,6 @@ def _cases() -> Iterator[tuple[Case, Expected]]:
         )
     for agent in ("codex", "claude-code"):
         yield Case(agent, "outcome-does-nothing"), Expected("no_tool_calls", "model")
-    # Claude Code refuses to sleep.
-    yield (
-        Case("codex", "outcome-times-out", options=("--timeout", "20")),
-        Expected("timed_out", "agent"),
-    )
 
 
 CASES = list(_cases())
