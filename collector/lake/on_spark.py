@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 LOCAL = "local[*]"
 
+SHUFFLE_PARTITIONS = 16
+"""Spark's 200 cost more than they bring: most views of a lake are small."""
+
+DRIVER_MEMORY = "3g"
+"""What plans and, without a cluster, the work itself take; with Spark's 1 GB it dies of them."""
+
 
 class SparkAskError(Exception):
     """Spark did not answer; the message is its own."""
@@ -69,6 +75,8 @@ def _session(master: str) -> Iterator[SparkSession]:
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
+        .config("spark.sql.shuffle.partitions", SHUFFLE_PARTITIONS)
+        .config("spark.driver.memory", DRIVER_MEMORY)
     )
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
