@@ -61,6 +61,7 @@ def run_agent(
         )  # fmt: skip
         stop = _Stop(harness.cancellation, route)
         with container:
+            run.telemetry.flush()  # whatever kills the harness from here on, the run is known
             ended = harness.backend.run(spec, timeout_s=timeout_s, cancelled=stop)
             container.took(ended.started_ns, ended.finished_ns)
             container.set(_container(harness, outcome.image, command, ended))
