@@ -78,7 +78,7 @@ class Adapter:
     """Exit codes that are known to mean a failure class (docs/scores.md)."""
     version_command: tuple[str, ...] = ()
     tried: bool = False
-    """Whether it was run for real against the proxy; else it is written from documentation."""
+    """Whether it was run for real against a scripted model; else it is from documentation."""
     note: str = ""
 
 
