@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class DockerBackend:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(socket_path()))
             self._client = docker.from_env(timeout=_CALL_S)
+            weakref.finalize(self, self._client.close)
         except (DockerException, OSError) as error:
             raise BackendError(
                 f"no Docker engine answers ({_reason(error)}); start it, name its socket with "
@@ -97,6 +99,7 @@ class DockerBackend:
             err = closing.enter_context(BoundedFile(spec.stderr, spec.output_limit_bytes))
             container = closing.enter_context(self._created(spec))
             pieces = container.attach(stdout=True, stderr=True, stream=True, demux=True)
+            closing.callback(_close, pieces)
             pump = threading.Thread(target=_pump, args=(pieces, out, err), daemon=True)
             try:
                 container.start()
@@ -228,6 +231,12 @@ def _mounts(spec: ContainerSpec) -> list[Mount]:
             Mount(file, f"{INSIDE}/{file.name}", read_only=True) for file in _INSIDE.iterdir()
         ]
     return found + [Mount(path, f"{INSIDE}/{port}.sock") for port, path in spec.sockets.items()]
+
+
+def _close(pieces: Any) -> None:
+    """End reading. The SDK's own close leaves the connection to the garbage collector."""
+    pieces.close()
+    pieces._response.close()
 
 
 def _pump(pieces: Any, out: BoundedFile, err: BoundedFile) -> None:

@@ -24,7 +24,16 @@ class BoundedFile:
         self._tail_bytes = limit_bytes // 2
         self._written_bytes = 0
         self._tail = bytearray()
-        self.dropped_bytes = 0
+        self._dropped_bytes = 0
+
+    @property
+    def dropped_bytes(self) -> int:
+        """What was let go so far, or will be when the file is closed now."""
+        return self._dropped_bytes + self._beyond_bytes
+
+    @property
+    def _beyond_bytes(self) -> int:
+        return max(len(self._tail) - self._tail_bytes, 0)
 
     def write(self, data: bytes) -> None:
         """Take what fits; a disk that is full counts as not fitting."""
@@ -37,8 +46,8 @@ class BoundedFile:
             self._cut()
 
     def _cut(self) -> None:
-        beyond = max(len(self._tail) - self._tail_bytes, 0)
-        self.dropped_bytes += beyond
+        beyond = self._beyond_bytes
+        self._dropped_bytes += beyond
         del self._tail[:beyond]
 
     def _put(self, data: bytes) -> None:
@@ -46,7 +55,7 @@ class BoundedFile:
             self._file.write(data)
             self._file.flush()
         except OSError:
-            self.dropped_bytes += len(data)
+            self._dropped_bytes += len(data)
         self._written_bytes += len(data)
 
     def __enter__(self) -> Self:
