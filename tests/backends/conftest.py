@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 START_S = 400.0
-ENVIRONMENTS = Path(os.environ.get("SPANSCORE_TEST_BACKENDS", "/var/tmp/spanscore-backends"))
+ENVIRONMENTS = Path(
+    os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "spanscore-tests", "backends"
+)
 """Environments are made here once: they are large."""
 
 

@@ -64,7 +64,6 @@ def collected(folder: Path, table: str) -> dict[str, Known]:
 
 
 def _is_up_to_date(collector: RunningCollector) -> bool:
-
     with Ledger(beside(collector.db, "forward")) as ledger:
         statuses = ledger.statuses()
     lags = lag_of(beside(collector.db, "inbox"), statuses)
