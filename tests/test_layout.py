@@ -54,6 +54,7 @@ ALLOWED = {
         "collector.signals",
         "collector.store.query",
         "collector.store.query_error",
+        "collector.store.stored",
     },
     "collector.store": {
         "collector.decode",

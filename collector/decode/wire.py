@@ -20,7 +20,11 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.common.v1.common_pb2 import (
+    AnyValue,
+    InstrumentationScope,
+    KeyValueList,
+)
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from spanscore.collector.signals import Signal
@@ -48,7 +52,7 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> Any:
 
 
 def parse_messages(message_type: type[Message], bodies: Sequence[bytes]) -> Any:
-    """A struct array of the resources or scopes whose bytes are given; ValueError if one is bad."""
+    """A struct array of the messages whose bytes are given; ValueError if one is bad."""
     return _parse(message_type, bodies).to_struct_array()
 
 
@@ -60,6 +64,20 @@ def _parse(message_type: type[Message], bodies: Sequence[bytes]) -> Any:
         if type(error).__name__ == "PanicException":
             raise ValueError(f"broken message: {error}") from error
         raise
+
+
+def schema_of(message_type: type[Message]) -> Any:
+    """The Arrow schema of the messages, as `parse` gives them and `serialize` takes them."""
+    return _HANDLERS[message_type.DESCRIPTOR.full_name].schema()
+
+
+def serialize(message_type: type[Message], columns: Sequence[Any]) -> list[bytes]:
+    """The messages whose fields are given as columns of the schema, on the wire."""
+    batch = pa.RecordBatch.from_arrays(list(columns), schema=schema_of(message_type))
+    bodies: list[bytes] = (
+        _HANDLERS[message_type.DESCRIPTOR.full_name].record_batch_to_array(batch).to_pylist()
+    )
+    return bodies
 
 
 def canonical(message_type: type[Message], body: bytes) -> bytes:
@@ -112,6 +130,8 @@ def _handlers() -> dict[str, Any]:
         *(signal.request_type.DESCRIPTOR for signal in Signal),
         Resource.DESCRIPTOR,
         InstrumentationScope.DESCRIPTOR,
+        AnyValue.DESCRIPTOR,
+        KeyValueList.DESCRIPTOR,
     ]
     flat = _flat_pool(original.file for original in originals)
     names = [original.full_name for original in originals]

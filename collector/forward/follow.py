@@ -221,11 +221,11 @@ class Follower:
             await asyncio.gather(following, return_exceptions=True)
         return True
 
-    def _take(self, requests: Iterator[Request]) -> list[Part | None]:
+    def _take(self, requests: Iterator[tuple[Request, int]]) -> list[Part | None]:
         """The next requests, shaped; empty at the end (None stands for what is filtered out)."""
         taken: list[Request] = []
         size_bytes = 0
-        for request in requests:
+        for request, _ in requests:
             taken.append(request)
             size_bytes += len(request.body)
             if size_bytes > MAX_BYTES or len(taken) == MAX_REQUESTS:

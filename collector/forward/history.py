@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spanscore.collector.decode.write_back import write_back
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
 from spanscore.collector.store.query import QueryResult
+from spanscore.collector.store.stored import TABLES, Identities, as_requests, select_rows
 
 Ask = Callable[[str], QueryResult]
 """Runs one reading query on the store."""
 
-TABLES = {Signal.TRACES: "span", Signal.LOGS: "log", Signal.METRICS: "metric_point"}
-CHUNK_ROWS = 10_000
-_KNOWN_IDENTITIES = 4096
+CHUNK_ROWS = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class History:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._identities: dict[str, dict[int, Mapping[str, Any]]] = {"resource": {}, "scope": {}}
+        self._identities = Identities(self._rows)
 
     def windows(self, inbox: str, after: int) -> list[Window]:
         """What was stored of an inbox after a position, in order; together some CHUNK_ROWS rows."""
@@ -64,8 +62,13 @@ class History:
         ]
         return sum(self._rows(count)[0]["n"] for count in counts)
 
-    def requests(self, from_ns: int, to_ns: int, signals: Sequence[Signal]) -> Iterator[Request]:
-        """What was received in that time (both ends included), in order, signal by signal."""
+    def requests(
+        self, from_ns: int, to_ns: int, signals: Sequence[Signal]
+    ) -> Iterator[tuple[Request, int]]:
+        """What was received in that time (both ends included), each request with its rows.
+
+        Signal by signal; of each what came earlier first, to within some CHUNK_ROWS rows.
+        """
         for signal in signals:
             for start_ns, end_ns in self._ranges(signal, from_ns, to_ns):
                 yield from self._fetch(signal, _within(start_ns, end_ns))
@@ -89,39 +92,15 @@ class History:
 
     def _fetch(
         self, signal: Signal, where: str, parts: int = 1, part: int = 0
-    ) -> Iterator[Request]:
+    ) -> Iterator[tuple[Request, int]]:
         """The requests of some rows; where a result is above the cap, of one part after another."""
         condition = where if parts == 1 else f"{where} AND rowid % {parts} = {part}"
-        result = self._ask(f"SELECT * FROM {TABLES[signal]} WHERE {condition}")
+        result = self._ask(f"{select_rows(signal)} WHERE {condition}")
         if result.truncated and parts < 1 << 20:
             yield from self._fetch(signal, where, 2 * parts, part)
             yield from self._fetch(signal, where, 2 * parts, part + parts)
             return
-        rows = [row for batch in result.batches for row in batch.to_pylist()]
-        groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-        for row in rows:
-            groups.setdefault((row["origin"], row["received_ns"]), []).append(row)
-        resources = self._identified("resource", rows)
-        scopes = self._identified("scope", rows)
-        for (origin, received_ns), group in sorted(groups.items(), key=lambda item: item[0][1]):
-            message = write_back(signal, group, resources, scopes)
-            yield Request(signal, origin, received_ns, message.SerializeToString())
-
-    def _identified(
-        self, table: str, rows: Sequence[Mapping[str, Any]]
-    ) -> Mapping[int, Mapping[str, Any]]:
-        known = self._identities[table]
-        missing = {row[f"{table}_id"] for row in rows} - known.keys()
-        if missing:
-            if len(known) > _KNOWN_IDENTITIES:
-                known.clear()
-                missing = {row[f"{table}_id"] for row in rows}
-            numbers = ", ".join(map(str, missing))
-            for row in self._rows(
-                f"SELECT {table}_id, schema_url, raw FROM {table} WHERE {table}_id IN ({numbers})"
-            ):
-                known[row[f"{table}_id"]] = row
-        return known
+        yield from as_requests(signal, result.batches, self._identities)
 
     def _rows(self, sql: str) -> list[dict[str, Any]]:
         return [row for batch in self._ask(sql).batches for row in batch.to_pylist()]

@@ -17,7 +17,7 @@ from .delivery import Delivery
 from .destination import Destination
 from .history import Ask, History
 from .ledger import Rejection
-from .parts import Part, count_records
+from .parts import Part
 from .process import make_sender
 from .shape import Shaper
 
@@ -65,10 +65,10 @@ async def replay(
     requests = history.requests(from_ns, to_ns, signals)
     try:
         while batch := await asyncio.to_thread(_take, requests):
-            parts = await asyncio.to_thread(shaper.shape, batch)
+            parts = await asyncio.to_thread(shaper.shape, [request for request, _ in batch])
             if not await delivery.deliver(parts):
                 raise ReplayError(book.wrong)
-            done.read_rows += await asyncio.to_thread(_rows, batch)
+            done.read_rows += sum(rows for _, rows in batch)
             moved(done)
     finally:
         await sender.close()
@@ -82,22 +82,15 @@ def _marker(settings: Settings) -> dict[str, str]:
         return {FORWARDED_BY: inbox.identity}
 
 
-def _take(requests: Iterator[Request]) -> list[Request]:
-    taken: list[Request] = []
+def _take(requests: Iterator[tuple[Request, int]]) -> list[tuple[Request, int]]:
+    taken: list[tuple[Request, int]] = []
     size_bytes = 0
-    for request in requests:
-        taken.append(request)
+    for request, rows in requests:
+        taken.append((request, rows))
         size_bytes += len(request.body)
         if size_bytes > BATCH_BYTES or len(taken) == BATCH_REQUESTS:
             break
     return taken
-
-
-def _rows(batch: Sequence[Request]) -> int:
-    return sum(
-        count_records(request.signal, request.signal.request_type.FromString(request.body))
-        for request in batch
-    )
 
 
 class _Book:

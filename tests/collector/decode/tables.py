@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 from google.protobuf.message import Message
 
 from spanscore.collector.decode.batch import Batch, decode
+from spanscore.collector.decode.encode import encode
 from spanscore.collector.decode.write_back import write_back
 from spanscore.collector.inbox import Request
 from spanscore.collector.signals import Signal
@@ -51,11 +54,28 @@ class Tables:
 
     def written_back(self, signal: Signal, batch: Batch) -> Message:
         """The message that comes back when a batch has been stored; nothing stays in the tables."""
+        with self._stored(signal, batch) as (resources, scopes):
+            return write_back(signal, self.rows(RECORD_TABLES[signal]), resources, scopes)
+
+    def encoded(self, signal: Signal, batch: Batch) -> list[Request]:
+        """The requests that come back when a batch has been stored; nothing stays in the tables."""
+        with self._stored(signal, batch) as (resources, scopes):
+            reader = self.connection.sql(f"FROM {RECORD_TABLES[signal]}").to_arrow_reader(100_000)
+            return [
+                request
+                for records in reader
+                for request, _ in encode(signal, records, resources, scopes)
+            ]
+
+    @contextmanager
+    def _stored(
+        self, signal: Signal, batch: Batch
+    ) -> Iterator[tuple[dict[int, Row], dict[int, Row]]]:
         self.connection.begin()
         try:
             self.insert(signal, batch)
             resources = {row["resource_id"]: row for row in self.rows("resource")}
             scopes = {row["scope_id"]: row for row in self.rows("scope")}
-            return write_back(signal, self.rows(RECORD_TABLES[signal]), resources, scopes)
+            yield resources, scopes
         finally:
             self.connection.rollback()
