@@ -1,7 +1,8 @@
 """What forwarding costs: throughput, what senders notice of it, and catching up after an outage.
 
-    python -m benchmarks.forward             about 4 minutes
-    python -m benchmarks.forward --quick     a fifth of the spans, to see that it runs
+    python -m benchmarks.forward                 about 10 minutes
+    python -m benchmarks.forward paced store     some parts: shaping, paced, inbox, store
+    python -m benchmarks.forward --quick         a fifth of the spans, to see that it runs
 
 Prints Markdown tables; docs/performance.md holds a run. Client, collector and backend share the
 machine.
@@ -15,7 +16,9 @@ import platform
 import statistics
 import tempfile
 import time
+from bisect import bisect
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from .support.sink import Sink
 
 RUNS = 3
 PACE = 20_000
+OUTAGE_PACE = 10_000
 
 
 def main() -> None:
@@ -39,14 +43,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("parts", nargs="*", help="shaping, paced, inbox, store")
     parser.add_argument("--quick", action="store_true", help="a fifth of the spans")
-    quick = parser.parse_args().quick
+    arguments = parser.parse_args()
+    parts, quick = arguments.parts or ["shaping", "paced", "inbox", "store"], arguments.quick
     seconds = 3 if quick else 15
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}; "
           f"{SPANS} spans a request, medians of {RUNS} runs\n")  # fmt: skip
-    _shaping(40 if quick else 200)
-    _paced(seconds)
-    _outage(seconds)
+    if "shaping" in parts:
+        _shaping(40 if quick else 200)
+    if "paced" in parts:
+        _paced(seconds)
+    if "inbox" in parts:
+        _outage("from the inbox", "1GiB", seconds)
+    if "store" in parts:
+        _outage("from the store", "1MiB", seconds)
 
 
 def _shaping(count: int) -> None:
@@ -119,41 +130,47 @@ def _one(name: str, bodies: list[bytes]) -> tuple[float, ...]:
     return cuts[49], cuts[98], rate, cpu, peak
 
 
-def _outage(seconds: int) -> None:
+def _outage(name: str, lag: str, seconds: int) -> None:
     """A backend is away while spans come, then is back while they go on coming at the same pace."""
-    print("| after an outage | inflow spans/s | caught up at spans/s | times the inflow |\n"
-          "|---|---|---|---|")  # fmt: skip
-    for name, lag, pace in (("from the inbox", "1GiB", 10_000), ("from the store", "1MiB", 2_000)):
-        rates = [_catch_up(lag, pace, seconds) for _ in range(RUNS)]
-        rate = statistics.median(rates)
-        print(f"| {name} | {pace:,} | {rate:,.0f} | {rate / pace:.1f} |", flush=True)
-    print()
+    print("| after an outage | inflow spans/s | caught up at spans/s | times the inflow "
+          "| forwarder CPU us/span | peak MB forwarder |\n|---|---|---|---|---|---|")  # fmt: skip
+    rows = [_catch_up(lag, seconds) for _ in range(RUNS)]
+    rate, cpu, peak = (statistics.median(column) for column in zip(*rows, strict=True))
+    print(f"| {name} | {OUTAGE_PACE:,} | {rate:,.0f} | {rate / OUTAGE_PACE:.1f} | {cpu:.1f} "
+          f"| {peak:.0f} |\n", flush=True)  # fmt: skip
 
 
-def _catch_up(lag: str, pace: int, seconds: int) -> float:
-    missed = batches.thin(pace * seconds // SPANS, seed=6)
-    live = batches.thin(pace * seconds // SPANS, seed=7)
-    with Sink() as sink:
-        options = ["--forward", sink.url("http/protobuf"), "--forward-lag", lag]
+def _catch_up(lag: str, seconds: int) -> tuple[float, float, float]:
+    missed = batches.thin(OUTAGE_PACE * seconds // SPANS, seed=6)
+    live = batches.thin(OUTAGE_PACE * 2 * seconds // SPANS, seed=7)
+    total = (len(missed) + len(live)) * SPANS
+    with Sink() as sink, ThreadPoolExecutor(1) as beside:
         sink.refuse(True)
+        options = ["--forward", sink.url("http/protobuf"), "--forward-lag", lag]
         with (
             tempfile.TemporaryDirectory() as folder,
             Collector(Path(folder), *options) as collector,
         ):
             url = str(collector.urls["grpc"])
-            send(Load("grpc", url, missed, batches_per_s=pace / SPANS))
+            send(Load("grpc", url, missed, batches_per_s=OUTAGE_PACE / SPANS))
             collector.wait_for(len(missed) * SPANS)
+            before = collector.cpu_s()["forwarder"]
+            sending = beside.submit(
+                send, Load("grpc", url, live, batches_per_s=OUTAGE_PACE / SPANS)
+            )
             sink.refuse(False)
-            sink.wait_for(1)
-            began_s = sink.first_s
-            sent = send(Load("grpc", url, live, batches_per_s=pace / SPANS))
-            total = (len(missed) + len(live)) * SPANS
             sink.wait_for(total)
-            # Caught up when all that was missed and what came meanwhile had arrived.
-            for at_s, spans in sink.seen:
-                if spans >= len(missed) * SPANS + (at_s - sent.began_s) * pace:
-                    return spans / max(0.001, at_s - began_s)
-            return total / (sink.last_s - began_s)
+            cpu = (collector.cpu_s()["forwarder"] - before) * 1e6 / total
+            peak = collector.peak_mb()["forwarder"]
+            return _rate(sink, len(missed), sorted(sending.result().acknowledged_s)), cpu, peak
+
+
+def _rate(sink: Sink, missed: int, acknowledged_s: list[float]) -> float:
+    """Spans/s from the first that arrived until all had arrived that was acknowledged by then."""
+    for at_s, spans in sink.seen:
+        if spans >= (missed + bisect(acknowledged_s, at_s)) * SPANS:
+            return spans / max(0.001, at_s - sink.first_s)
+    return sink.seen[-1][1] / (sink.last_s - sink.first_s)
 
 
 if __name__ == "__main__":
