@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -81,9 +83,30 @@ def export(
         sweeps=sweep or (),
         since=since,
     )
-    # As Ctrl-C does: what is not whole is removed.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    write(settings, wanted)
+    with _ended_by_sigterm():
+        write(settings, wanted)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does, so that what is not whole is removed; the exit code is 143.
+
+    DuckDB tells of either as the same error, so that the signal must be remembered.
+    """
+    ended = False
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal ended
+        ended = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except BaseException as error:
+        if ended:
+            raise typer.Exit(128 + signal.SIGTERM) from error
+        raise
 
 
 def _form_of(output: Path | None) -> Literal["otlp-json", "otlp-proto", "csv"]:
