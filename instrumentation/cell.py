@@ -25,6 +25,10 @@ class Cell:
     """What the agent `command` runs."""
     attempt: int = 1
     sweep_id: str | None = None
+    sweep_cells: int | None = None
+    """How many cells the sweep has; None for a run that no sweep planned."""
+    sweep_repeats: int | None = None
+    """How many runs the sweep wants of each."""
     seed: int | None = None
 
     @property

@@ -55,7 +55,10 @@ def _identity(cell: Cell, terms: Terms) -> dict[str, Any]:
         c.BEHAVIOR_MODE: cell.behavior_mode,
         c.PLUGIN_STACK: [plugin.name for plugin in cell.plugins],
         c.TIMEOUT_MS: round(terms.timeout_of(cell.task) * 1000),
+        c.SWEEP_CELLS: cell.sweep_cells,
+        c.SWEEP_REPEATS: cell.sweep_repeats,
         c.MODEL_BUILD_ID: terms.model_build_id,
+        c.MODEL_ENDPOINT: terms.upstream.shown_url if terms.upstream else None,
         c.CONTEXT_WINDOW: terms.context_window,
         c.IMAGE_NAME: terms.image_of(cell.task),
     }

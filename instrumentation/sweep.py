@@ -103,7 +103,10 @@ def load(path: Path) -> Sweep:
         by_agent=by_agent,
         by_model=by_model,
     )
-    return replace(sweep, cells=tuple(_cells(path, table, sweep)))
+    cells = list(_cells(path, table, sweep))
+    n, repeats = len(cells), sweep.repeats
+    sized = (replace(cell, sweep_cells=n, sweep_repeats=repeats) for cell in cells)
+    return replace(sweep, cells=tuple(sized))
 
 
 def _check(path: Path, at: str, table: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -22,11 +22,13 @@ def again(facts: RunFacts) -> list[Again]:
     run = facts.run
     found = []
     if run["source"] == "adapter" and run["agent"] and run["task"]:
-        found.append(Again("The same cell", _spanscore(facts)))
-        note = "Any endpoint that speaks the model's API; the key stays outside of the agent."
+        endpoint = facts.attribute("cell_run", "spanscore.model.endpoint")
+        if endpoint:
+            note = "Add --key-env NAME if the endpoint wants a key; it stays outside of the agent."
+            found.append(Again("The same cell", _spanscore(facts, "--endpoint", endpoint), note))
         own = _spanscore(facts, "--endpoint", "https://HOST/v1", "--key-env", "OWN_KEY")
-        own = f"export OWN_KEY=...\n{own}"
-        found.append(Again("Against an endpoint of your own", own, note))
+        note = "Any endpoint that speaks the model's API."
+        found.append(Again("Against an endpoint of your own", f"export OWN_KEY=...\n{own}", note))
     docker = _docker(facts)
     if docker:
         note = "The agent alone, without proxy, verifier and limits. Fill in what it needs."

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from .again import again
+from .badge import badge_lines
 from .pages import PageError, Site, page
 from .reads import Row
 from .run_axes import axes, breakdown, parts_of_time
@@ -30,6 +31,7 @@ def shown(facts: RunFacts) -> dict[str, Any]:
         "workspace": _workspace(facts),
         "verify": _verify(facts),
         "again": again(facts),
+        "badge": badge_lines(facts.run),
         "calls": facts.calls,
         "tools": facts.tools,
         "page_rows": PAGE_ROWS,

@@ -54,6 +54,11 @@ class Upstream:
             )
 
     @property
+    def shown_url(self) -> str:
+        """The URL without what may be secret: user, password, query."""
+        return str(URL(self.url).with_user(None).with_query(None).with_fragment(None))
+
+    @property
     def key(self) -> str | None:
         """The real key, read each time; None if there is none."""
         return os.environ.get(self.key_variable) if self.key_variable is not None else None

@@ -38,6 +38,7 @@ def test_a_sweep_is_the_product_of_its_lists_and_named_as_its_file(tmp_path: Pat
         "command/b/outcome-passes",
     ]
     assert {cell.sweep_id for cell in sweep.cells} == {"nightly"}
+    assert {(cell.sweep_cells, cell.sweep_repeats) for cell in sweep.cells} == {(4, sweep.repeats)}
 
 
 def test_options_of_the_model_go_before_those_of_the_agent_and_of_the_file(

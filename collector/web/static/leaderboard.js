@@ -4,7 +4,7 @@ import { colour, draw } from "./chart.js";
 
 const data = document.querySelector("#board");
 const board = data ? JSON.parse(data.textContent).map((row) => ({
-  ...row, model: row.model ?? "unknown", name: `${row.agent} · ${(row.model ?? "unknown").split("/").at(-1)}`, seconds: row.wall_p50_ms == null ? null : row.wall_p50_ms / 1000,
+  ...row, model: row.model ?? "unknown", short: (row.model ?? "unknown").split("/").at(-1), name: `${row.agent} · ${(row.model ?? "unknown").split("/").at(-1)}`, seconds: row.wall_p50_ms == null ? null : row.wall_p50_ms / 1000,
 })) : [];
 
 const AXES = {
@@ -19,12 +19,12 @@ function pareto(against) {
   const y = { field: "composite", type: "quantitative", title: "composite", scale: { domain: [0, 1] } };
   const tooltip = [{ field: "name", title: "who" }, { field: "composite", format: ".3f" }, { field: axis.field, title: axis.title, format: ",.3~f" }, { field: "valid_runs", title: "valid runs" }];
   return {
-    width: "container", height: 280, autosize: { type: "fit", contains: "padding" },
+    width: "container", height: 340, autosize: { type: "fit", contains: "padding" },
     data: { values: known },
     layer: [
       { transform: [{ filter: `datum.${axis.frontier}` }], mark: { type: "line", interpolate: "step-after", strokeDash: [4, 3], color: colour("accent") }, encoding: { x, y, order: { field: axis.field } } },
-      { mark: { type: "point", filled: true, size: 90, opacity: 1 }, encoding: { x, y, tooltip, color: { field: "agent", type: "nominal", title: null }, shape: { field: "model", type: "nominal", title: null, legend: null } } },
-      { transform: [{ filter: `datum.${axis.frontier}` }], mark: { type: "text", align: "left", dx: 9, dy: -6, fontSize: 11, color: colour("ink") }, encoding: { x, y, text: { field: "name" } } },
+      { mark: { type: "point", filled: true, size: 90, opacity: 1 }, encoding: { x, y, tooltip, color: { field: "agent", type: "nominal", title: null }, shape: { field: "short", type: "nominal", title: null, legend: { orient: "bottom", columns: 3, symbolFillColor: colour("soft"), symbolStrokeColor: colour("soft") } } } },
+      { transform: [{ filter: `datum.${axis.frontier}` }], mark: { type: "point", size: 260, strokeWidth: 1.5, color: colour("accent") }, encoding: { x, y } },
     ],
   };
 }

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from spanscore.collector.inbox import Request
+from spanscore.collector.web.badge import badge_lines
 from spanscore.collector.web.compare_page import ticks
 from spanscore.collector.web.sql_page import EXAMPLES
+from spanscore.instrumentation import conventions as c
 from spanscore.instrumentation.conventions import Role
 from tests.support.harness_run import LIMITED, Run
 from tests.support.pages import pages_of
@@ -90,6 +92,20 @@ async def test_a_sweep_counts_each_outcome_and_shows_each_cell(tmp_path: Path) -
     assert 'href="/runs/a1"' in text
 
 
+async def test_a_sweep_that_says_its_size_shows_how_far_it_is(tmp_path: Path) -> None:
+    size = {Role.CELL_RUN: {c.SWEEP_CELLS: 2, c.SWEEP_REPEATS: 2}}
+    runs = [
+        Run(f"s{n}", agent=agent, verdict="success", start_s=60 * n, attributes=size)
+        for n, agent in enumerate(("one", "one", "one", "two"))
+    ]
+    async with pages_of(tmp_path, [made for run in runs for made in run.requests()]) as client:
+        one = await (await client.get("/sweeps/sweep")).text()
+        every = await (await client.get("/sweeps")).text()
+    assert "<b>3 / 4</b><span>planned runs ended, 1 further attempts</span>" in one
+    assert 'aria-label="3 of 4 planned runs ended: 4 pass"' in one
+    assert '4 <span class="muted">/ 4</span>' in every
+
+
 async def test_sweeps_are_listed(tmp_path: Path) -> None:
     assert 'href="/sweeps/sweep"' in await _text(tmp_path, "/sweeps")
 
@@ -119,6 +135,26 @@ async def test_a_badge_has_the_colour_of_the_class(
     assert text.startswith("<svg")
     assert said in text
     assert colour in text
+
+
+async def test_the_page_of_a_run_has_the_lines_that_show_its_badge(tmp_path: Path) -> None:
+    text = await _text(tmp_path, "/runs/b2")
+    assert 'href="/badge/two/model/t2.svg" download="spanscore.svg"' in text
+    assert "![two with model on t2: provider rate limited](spanscore.svg)" in text
+    assert "&lt;img src=&#34;spanscore.svg&#34; alt=&#34;two with model on t2" in text
+
+
+def test_names_in_the_lines_of_a_badge_are_text() -> None:
+    run = {"agent": "a]_b", "model": None, "task": "t", "run_id": "r/1", "outcome": "pass"}
+    lines = badge_lines({**run, "model": "v/<m>", "status": "finished"})
+    assert lines.markdown == "![a\\]\\_b with \\<m\\> on t: passed](spanscore.svg)"
+    assert 'alt="a]_b with &lt;m&gt; on t: passed"' in lines.html
+    assert lines.path == "/badge/run/r%2F1.svg"
+    assert badge_lines({**run, "status": "finished"}).cell_path is None
+
+
+async def test_the_page_of_a_run_leads_to_others_on_one_axis(tmp_path: Path) -> None:
+    assert 'href="/compare?run=a1&amp;run=b1"' in await _text(tmp_path, "/runs/a1")
 
 
 @pytest.mark.parametrize("path", ["/leaderboard", "/sweeps", "/compare", "/runs", "/sql"])

@@ -30,6 +30,7 @@ PASSED = Run(
     verdict="success",
     calls=(GOOD, Call(429, tokens=None, finish=None, call="1"), Call(call="1", gap_s=2.0)),
     attributes={
+        Role.CELL_RUN: {c.MODEL_ENDPOINT: "http://127.0.0.1:8000/v1"},
         Role.VERIFY: {c.TESTS_PASSED: 7, c.STDOUT_TAIL: "7 passed in 0.1s"},
         Role.CONTAINER: {c.COMMAND_ARGS: '["agent", "fix it"]', c.RUNTIME_NAME: "docker"},
     },
@@ -116,7 +117,7 @@ async def test_a_run_that_passed_says_so_with_score_grade_and_time(tmp_path: Pat
         "waiting to retry",
         "retry 1 after 2.0",
         "7 passed in 0.1s",
-        "spanscore run --agent agent --task task --model model",
+        "spanscore run --agent agent --task task --model model --endpoint http://127.0.0.1:8000/v1",
         "docker run --rm -it",
         "Other agents on this task",
         'href="/runs/other"',

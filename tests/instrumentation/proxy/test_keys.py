@@ -60,6 +60,11 @@ def test_a_key_in_the_query_is_replaced_and_told_nowhere(tmp_path: Path) -> None
         assert DUMMY not in (tmp_path / "r").read_text()
 
 
+def test_an_endpoint_is_shown_without_what_may_be_secret() -> None:
+    upstream = Upstream("https://me:word@model.example:8443/v1?key=k#f")
+    assert upstream.shown_url == "https://model.example:8443/v1"
+
+
 def test_without_a_key_what_the_agent_sends_goes_on() -> None:
     with RawEndpoint([whole(b"{}")]) as endpoint, proxied(endpoint.url) as run:
         run.send("POST", f"/v1/x?key={DUMMY}", b"", {"Authorization": f"Bearer {DUMMY}"})
