@@ -26,6 +26,7 @@ from .store.database import DatabaseError, open_database
 from .store.housekeeping import Housekeeper
 from .store.loader import Loader
 from .store.marts import Marts
+from .store.presence import DatabaseGoneError, Presence
 from .store.query import QueryLimits, harden
 from .store.refresher import refresh_until
 from .web.app import make_app
@@ -69,6 +70,7 @@ class Store:
             views=(views := views_of(settings)),
         )
         harden(self._database)
+        self._presence = Presence(settings.db)
         self._inbox = Inbox(settings.inbox, max_bytes=settings.inbox_max)
         self._loader = Loader(self._database.cursor(), self._inbox)
         self._housekeeper = Housekeeper(
@@ -114,7 +116,8 @@ class Store:
         if self._thread.is_alive():
             self._thread.join()
             self._refresher.join()
-            with contextlib.suppress(duckdb.Error, InboxError):
+            with contextlib.suppress(duckdb.Error, InboxError, DatabaseGoneError):
+                self._presence.check()  # else what waits would be loaded into what is gone
                 self._loader.drain(time.monotonic() + DRAIN_S)
                 self._rejections.load()
         with contextlib.suppress(duckdb.Error):
@@ -130,7 +133,7 @@ class Store:
         )
         host, _ = split_address(settings.web)
         return make_app(
-            database=self._database.cursor,
+            database=lambda: self._presence.cursor(self._database),
             limits=limits,
             state=state,
             token=self._token,
@@ -141,6 +144,7 @@ class Store:
         """The loader's thread: a fault of the machine is said and tried again."""
         while not self._stop.is_set():
             try:
+                self._presence.check()
                 self._loader.run(self._stop, idle=self._idle)
             except duckdb.FatalException as error:
                 # DuckDB takes no more commands after this; the service starts the process anew.
@@ -151,6 +155,7 @@ class Store:
                 self._stop.wait(RETRY_S)
 
     def _idle(self) -> None:
+        self._presence.check()
         self._housekeeper.tick()
         self._rejections.tick()
 

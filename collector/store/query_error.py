@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rich.cells import cell_len
 
-Kind = Literal["sql", "write", "forbidden", "timeout", "cancelled", "memory", "busy"]
+Kind = Literal["sql", "write", "forbidden", "timeout", "cancelled", "memory", "busy", "gone"]
 FORBIDDEN_HINT = "Queries see only what the collector has stored: no files and no settings."
 _POSITION = re.compile(r"\n+LINE (?P<line>\d+): (?P<text>[^\n]*)\n(?P<caret> *)\^*\s*\Z")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -21,7 +21,7 @@ class QueryError(Exception):
 
     `kind`: sql (the text is wrong, or a value in it cannot be computed), write (it would change
     something), forbidden (it asks for files, settings or SQL given as text), timeout, cancelled,
-    memory, busy.
+    memory, busy, gone (the database's file was deleted or replaced).
     `line` and `column` count from 1, the column in characters; None where no position is known.
     `excerpt` is the line of SQL with a caret below the position. `hint` says what to do instead.
     """

@@ -28,6 +28,7 @@ STATUS: dict[Kind, int] = {
     "memory": 413,
     "cancelled": 503,
     "busy": 503,
+    "gone": 503,
     "timeout": 504,
 }
 """The HTTP status of each kind of error."""
