@@ -69,14 +69,12 @@ def _draw(settings: Settings, web: str, run: str | None) -> None:
             page.locator(".wf-row .wf-text").first.wait_for()
             page.wait_for_timeout(500)
             page.screenshot(path=IMAGES / f"{name}.png")
-        page = _open(browser, web, token, "/runs", dark=False)
-        page.screenshot(path=IMAGES / "runs.png")
         browser.close()
 
 
 def _open(browser: Browser, web: str, token: str, path: str, *, dark: bool) -> Page:
     context = browser.new_context(
-        viewport={"width": 1280, "height": 1040}, color_scheme="dark" if dark else "light"
+        viewport={"width": 1280, "height": 1180}, color_scheme="dark" if dark else "light"
     )
     name = f"spanscore-read-{urlsplit(web).port}"
     context.add_cookies([{"name": name, "value": token, "url": web}])

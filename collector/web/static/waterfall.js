@@ -83,7 +83,7 @@ export class Waterfall {
     const ticks = [];
     for (let at = Math.ceil(from / step) * step; at < to; at += step) {
       const tick = document.createElement("span");
-      tick.textContent = at ? duration(at) : "0";
+      if (to - at > least * 0.7) tick.textContent = at ? duration(at) : "0"; // else it has no room
       tick.style.left = `${((at - from) / (to - from)) * 100}%`;
       ticks.push(tick);
     }
