@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -49,15 +50,17 @@ class _Work:
     harness: Harness
     progress: Progress
     total: int
+    nth: Iterator[int] = field(default_factory=lambda: count(1))
+    """Numbers the runs as they end."""
 
-    def run(self, place: int, cell: Cell, terms: Terms) -> Result | None:
+    def run(self, cell: Cell, terms: Terms) -> Result | None:
         """Run one cell and say what came of it; None when the operator was faster."""
         if self.harness.cancellation.is_set():
             return None
         outcome = run_cell(self.harness, cell, terms)
         result = Result(outcome, loaded(self.settings, outcome.run_id))
         self.progress.done(outcome.run_id)
-        self.progress.tell(f"{place}/{self.total} {_line(cell, result)}")
+        self.progress.tell(f"{next(self.nth)}/{self.total} {_line(cell, result)}")
         return result
 
 
@@ -100,10 +103,7 @@ def _run_all(
     work: _Work, missing: Sequence[Cell], terms: dict[str, Terms], parallel: int
 ) -> list[Result]:
     with ThreadPoolExecutor(parallel, thread_name_prefix="spanscore-cell") as pool:
-        running = [
-            pool.submit(work.run, place, cell, terms[cell.id])
-            for place, cell in enumerate(missing, 1)
-        ]
+        running = [pool.submit(work.run, cell, terms[cell.id]) for cell in missing]
         finished = (future.result() for future in as_completed(running))
         return [result for result in finished if result is not None]
 
@@ -154,7 +154,7 @@ def _missing(settings: Settings, sweep: Sweep, rerun_spoiled: bool) -> Sequence[
 def _plan(sweep: Sweep, missing: Sequence[Cell]) -> str:
     wanted = len(sweep.cells) * sweep.repeats
     return (
-        f"sweep {sweep.id}: {len(sweep.cells)} cells, {sweep.repeats} runs of each; "
+        f"sweep {sweep.id}: {len(sweep.cells)} cells x {sweep.repeats} runs: "
         f"{max(wanted - len(missing), 0)} are done, {len(missing)} to run"
     )
 
