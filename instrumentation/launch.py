@@ -26,11 +26,7 @@ def launch(
 
     `host` is where plugins look up the values that their files do not hold. Raises AdapterError.
     """
-    if "$command_line" in adapter.command and not context.command_line.strip():
-        raise AdapterError(
-            f"the agent {adapter.name!r} needs a command line; give one: "
-            "--command-line 'my-agent \"$SPANSCORE_PROMPT\"'"
-        )
+    check_command_line(adapter, context.command_line)
     values = {key: text for key, text in asdict(context).items() if isinstance(text, str)}
     files = _files(adapter, values)
     made = changes(adapter, plugins, files, host)
@@ -47,6 +43,15 @@ def launch(
         tuple(made.applied),
         tuple(made.skipped),
     )
+
+
+def check_command_line(adapter: Adapter, command_line: str) -> None:
+    """That an agent which is whatever is asked for was given something. Raises AdapterError."""
+    if "$command_line" in adapter.command and not command_line.strip():
+        raise AdapterError(
+            f"the agent {adapter.name!r} needs a command line; give one: "
+            "--command-line 'my-agent \"$SPANSCORE_PROMPT\"'"
+        )
 
 
 def _words(

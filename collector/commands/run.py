@@ -15,16 +15,22 @@ from typing import Any, Literal
 import orjson
 
 from spanscore.instrumentation import adapters, plugins, tasks
+from spanscore.instrumentation.adapters.adapter import AdapterError
 from spanscore.instrumentation.cell import Cell, Terms
 from spanscore.instrumentation.container import Backend, BackendError
 from spanscore.instrumentation.container.docker import DockerBackend
 from spanscore.instrumentation.container.process import ProcessBackend
 from spanscore.instrumentation.delivery import Collector, refusal
 from spanscore.instrumentation.harness import Cancellation, Harness
+from spanscore.instrumentation.launch import check_command_line
+from spanscore.instrumentation.plugins import PluginError
+from spanscore.instrumentation.proxy import ProxyError
 from spanscore.instrumentation.recording import AGENT_TOKEN, HARNESS_TOKEN
 from spanscore.instrumentation.run import run_cell
+from spanscore.instrumentation.sweep import SweepError
+from spanscore.instrumentation.tasks import TaskError
 
-from ..config import Settings, beside
+from ..config import ConfigError, Settings, beside
 from ..embedded import collecting
 from .progress import Progress
 from .run_result import Result, exit_code, print_result
@@ -59,11 +65,11 @@ class Wanted:
 def run_one(settings: Settings, wanted: Wanted, terms: Terms, form: Literal["text", "json"]) -> int:
     """Run one cell and print what came of it; the exit code.
 
-    Raises AdapterError, TaskError, PluginError, ProxyError and BackendError, before anything
-    starts, for what is not there.
+    Raises ConfigError and BackendError, before anything starts, for what is not there.
     """
-    cell = cell_of(wanted)
-    backend = backend_of(wanted.container, terms, cell)
+    with asked_for():
+        cell = cell_of(wanted)
+        backend = backend_of(wanted.container, terms, cell)
     with ExitStack() as opened:
         progress = opened.enter_context(Progress())
         collector = opened.enter_context(collector_of(settings, wanted.collector_url))
@@ -80,6 +86,15 @@ def run_one(settings: Settings, wanted: Wanted, terms: Terms, form: Literal["tex
     else:
         print_result(result, settings.db, sys.stdout)
     return _EXIT_BY.get(harness.cancellation.by or "", exit_code(result))
+
+
+@contextmanager
+def asked_for() -> Iterator[None]:
+    """What names a thing that is not there is a wrong command line: raises ConfigError for it."""
+    try:
+        yield
+    except (AdapterError, TaskError, PluginError, SweepError, ProxyError) as error:
+        raise ConfigError(str(error)) from None
 
 
 def cell_of(wanted: Wanted) -> Cell:
@@ -99,7 +114,7 @@ def cell_of(wanted: Wanted) -> Cell:
 def backend_of(name: str | None, terms: Terms, cell: Cell) -> Backend:
     """The backend that is asked for; else containers where there is an image to make them of.
 
-    What is not there is said before anything starts. Raises BackendError and ProxyError.
+    What is not there is said before anything starts. Raises as `check` does.
     """
     backend: Backend
     if name == "process" or (name is None and terms.image_of(cell.task) is None):
@@ -114,7 +129,11 @@ def backend_of(name: str | None, terms: Terms, cell: Cell) -> Backend:
 
 
 def check(backend: Backend, terms: Terms, cell: Cell) -> None:
-    """That a cell can be run here on these terms. Raises BackendError and ProxyError."""
+    """That a cell can be run here on these terms.
+
+    Raises AdapterError, BackendError and ProxyError.
+    """
+    check_command_line(cell.agent, cell.command_line)
     if terms.upstream is not None and terms.replay is None:
         terms.upstream.check()
     if backend.name != "process":

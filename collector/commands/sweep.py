@@ -25,6 +25,7 @@ from spanscore.instrumentation.sweep import Done, Sweep, SweepError, load, to_do
 from ..config import Settings, beside
 from .progress import Progress
 from .run import (
+    asked_for,
     backend_of,
     check,
     collector_of,
@@ -74,14 +75,14 @@ def run_sweep(
 ) -> int:
     """Run what is missing of a sweep, at most `parallel` at a time; the exit code.
 
-    Raises SweepError, AdapterError, TaskError, PluginError, ProxyError, ConfigError and
-    BackendError before anything starts.
+    Raises ConfigError, BackendError and SweepError before anything starts.
     """
-    sweep = load(file)
-    terms = {cell.id: terms_of(sweep.options_of(cell)) for cell in sweep.cells}
-    backend = backend_of(sweep.container, terms[sweep.cells[0].id], sweep.cells[0])
-    for cell in sweep.cells[1:]:
-        check(backend, terms[cell.id], cell)
+    with asked_for():
+        sweep = load(file)
+        terms = {cell.id: terms_of(sweep.options_of(cell)) for cell in sweep.cells}
+        backend = backend_of(sweep.container, terms[sweep.cells[0].id], sweep.cells[0])
+        for cell in sweep.cells[1:]:
+            check(backend, terms[cell.id], cell)
     with ExitStack() as opened:
         opened.enter_context(_alone(settings.db, sweep))
         collector = opened.enter_context(collector_of(settings, None))

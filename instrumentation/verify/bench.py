@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ..container import Backend, ContainerSpec, Ended, Mount
 from ..tasks.task import Task
-from ..workspace import copy, lay_over, remove_matching
+from ..workspace import COPY_LIMIT_BYTES, copy, lay_over, remove_matching
 
 MEMORY_LIMIT_BYTES = 2 << 30
 """What tests may take where the task does not give more."""
@@ -69,7 +70,9 @@ class Bench:
 
     def take(self, workspace: Path) -> list[str]:
         """Copy a workspace as it is, and start the clock. Returns what the copy lacks."""
-        left_out = copy(workspace, self.workspace)
+        # An agent may have filled the disk: what it left there is no failure of the harness.
+        limit_bytes = min(COPY_LIMIT_BYTES, shutil.disk_usage(self.folder).free // 2)
+        left_out = copy(workspace, self.workspace, limit_bytes)
         self.report.parent.mkdir()
         (self.folder / "home").mkdir()
         self._deadline_s = time.monotonic() + self.task.verification.timeout_s

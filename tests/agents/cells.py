@@ -1,21 +1,28 @@
-"""Cells of real agents in containers: `spanscore run` against a scripted model, two at a time."""
+"""Cells of real agents in containers against a scripted model, two at a time."""
 
 from __future__ import annotations
 
-import subprocess
-import sysconfig
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from spanscore.collector.commands.run import loaded
+from spanscore.collector.config import load
+from spanscore.collector.embedded import collecting
+from spanscore.instrumentation import adapters, plugins
+from spanscore.instrumentation.cell import Cell, Terms
+from spanscore.instrumentation.container.docker import DockerBackend
+from spanscore.instrumentation.harness import Harness
+from spanscore.instrumentation.outcome import Outcome
+from spanscore.instrumentation.proxy import Upstream
+from spanscore.instrumentation.run import run_cell
 from spanscore.instrumentation.tasks import find
-from tests.support.model_server import Exchange, Fault, ModelServer, Script, Step, Usage
+from tests.support.model_server import Exchange, ModelServer, Script, Step, Usage
 from tests.support.running_collector import Row, RunningCollector
 
 IMAGE = "spanscore-test/agents"
-_COMMAND = Path(sysconfig.get_path("scripts")) / "spanscore"
-_TIMEOUT_S = 500.0
 
 # mini-swe-agent ends by a command, not by a text.
 _SUBMIT = Step(Usage(1000, 50), command="echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT")
@@ -23,101 +30,100 @@ _SUBMIT = Step(Usage(1000, 50), command="echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUT
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One cell: an agent on a shipped task whose model answers as the task says, or fails."""
+    """One cell: an agent on a shipped task, and what the model does instead of what that says."""
 
+    name: str
     agent: str
-    task: str
-    fault: Fault | None = None
-    options: tuple[str, ...] = ()
+    task: str = "outcome-passes"
+    script: Script | None = None
+    plugins: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    memory_limit_bytes: int | None = None
 
     @property
-    def script(self) -> Script:
+    def model(self) -> Script:
         """What the model does."""
-        script = find(self.task).script
+        script = self.script or find(self.task).script
         assert script is not None
         if self.agent == "mini-swe-agent":
-            script = replace(script, steps=(*script.steps[:-1], _SUBMIT, script.steps[-1]))
-        return replace(script, fault=self.fault)
+            return replace(script, steps=(*script.steps[:-1], _SUBMIT, script.steps[-1]))
+        return script
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A cell that has run: what the command printed, and what the model server saw."""
+    """A cell that has run: what the harness saw, the views say, and the model server counted."""
 
-    printed: str
-    calls: list[Exchange]
-    run: Row
+    outcome: Outcome
+    told: dict[str, Any]
     attempts: list[Row]
-    failure: Row | None
-    score: Row
-    evidence: Row
-    plugins: Row
-
-    @property
-    def told(self) -> list[Usage]:
-        """The tokens that the model server told, answer by answer."""
-        return [call.usage for call in self.calls if call.usage]
+    applied: str
+    calls: list[Exchange]
 
 
 class Cells:
-    """Runs cells below `folder`, each once, while its `with` block lasts."""
+    """Runs cells, each once, while its `with` block lasts."""
 
     def __init__(self, collector: RunningCollector, folder: Path) -> None:
         self._collector = collector
+        self._settings = load(db=collector.db)
         self._folder = folder
-        self._pool = ThreadPoolExecutor(2)
-        self._cells: dict[Case, Future[Ended]] = {}
+        self._said: list[str] = []
+        self._cells: dict[str, Future[Ended]] = {}
 
     def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            self._harness = opening.enter_context(
+                Harness(
+                    DockerBackend(),
+                    opening.enter_context(collecting(self._settings)),
+                    spool=self._folder / "spool",
+                    tell=self._said.append,
+                )
+            )
+            self._pool = ThreadPoolExecutor(2)
+            opening.callback(self._pool.shutdown, cancel_futures=True)
+            self._closing = opening.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._harness.cancellation.cancel("SIGINT")  # of what nobody waits for any more
+        self._closing.close()
 
     def start(self, case: Case) -> Future[Ended]:
         """The cell's result, when it is there."""
-        if case not in self._cells:
-            self._cells[case] = self._pool.submit(self._run, case)
-        return self._cells[case]
+        if case.name not in self._cells:
+            self._cells[case.name] = self._pool.submit(self._run, case)
+        return self._cells[case.name]
 
     def ended(self, case: Case) -> Ended:
         """The cell's result; waits for it."""
         return self.start(case).result()
 
     def _run(self, case: Case) -> Ended:
-        sweep = f"cell-{id(case)}"
-        with ModelServer(case.script) as model:
-            done = subprocess.run(
-                [
-                    *(str(_COMMAND), "run", "--agent", case.agent, "--model", "gpt-5"),
-                    *("--task", case.task, "--endpoint", model.url, "--image", IMAGE),
-                    *("--sweep", sweep, "--db", str(self._collector.db), *case.options),
-                ],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_S,
-                check=False,
+        cell = Cell(
+            adapters.find(case.agent),
+            "gpt-5",
+            find(case.task),
+            tuple(plugins.find(name) for name in case.plugins),
+        )
+        with ModelServer(case.model) as model:
+            terms = Terms(
+                Upstream(model.url),
+                image=IMAGE,
+                timeout_s=case.timeout_s,
+                memory_limit_bytes=case.memory_limit_bytes,
             )
+            outcome = run_cell(self._harness, cell, terms)
             calls = model.model_calls
-        printed = done.stdout + done.stderr
-        return self._asked(f"sweep_id = '{sweep}'", printed, calls)
+        told = loaded(self._settings, outcome.run_id)
+        assert told is not None, self._said
 
-    def _asked(self, which: str, printed: str, calls: list[Exchange]) -> Ended:
-        self._collector.settle()
-        [run] = self._collector.ask(f"SELECT * FROM runs WHERE {which}") or [{}]
-        assert run, printed
-
-        def of_run(view: str, order: str = "") -> list[Row]:
-            query = f"SELECT * FROM {view} WHERE run_id = '{run['run_id']}' {order}"
+        def of_run(view: str, more: str) -> list[Row]:
+            query = f"SELECT * FROM {view} WHERE run_id = '{outcome.run_id}' {more}"
             return self._collector.ask(query)
 
-        failures = of_run("failures")
-        [score], [evidence] = of_run("scores"), of_run("evidence")
-        [plugins] = of_run("spans", "AND role = 'apply_plugins'")
+        [applying] = of_run("spans", "AND role = 'apply_plugins'")
+        applied = str(applying["attributes"]["spanscore.plugins.applied"])
         attempts = of_run("model_calls", "ORDER BY started_at")
-        return Ended(
-            printed, calls, run, attempts, failures[0] if failures else None,
-            score, evidence, plugins,
-        )  # fmt: skip
+        return Ended(outcome, told, attempts, applied, calls)

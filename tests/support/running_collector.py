@@ -1,4 +1,4 @@
-"""A `spanscore serve` process on ports of its own, asked with `spanscore sql`."""
+"""A `spanscore serve` process on ports of its own, asked as `spanscore sql` asks it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from typing import IO, Any, Self
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanscore.collector.agent_lines import Endpoints
+from spanscore.collector.commands.show import rows_of
+from spanscore.collector.config import load
 
 Row = dict[str, Any]
 _COMMAND = Path(sysconfig.get_path("scripts")) / "spanscore"
@@ -88,20 +90,8 @@ class RunningCollector:
         return self._printed.read_text(errors="replace")
 
     def ask(self, query: str) -> list[Row]:
-        """The rows that `spanscore sql` answers."""
-        asked = subprocess.run(
-            [_COMMAND, "sql", query, "--db", self.db, "--format", "json"],
-            cwd=self._folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_ASK_TIMEOUT_S,
-            check=False,
-        )
-        assert asked.returncode == 0, asked.stderr
-        rows: list[Row] = json.loads(asked.stdout)
-        return rows
+        """The rows that `spanscore sql --format json` prints, without starting a process."""
+        return rows_of(load(db=self.db), query)
 
     def settle(self) -> None:
         """Returns once all that was acknowledged before is visible to SQL.

@@ -50,6 +50,7 @@ def test_a_run_leaves_every_phase_and_a_score_and_says_that_it_is_provisional(
     [
         (["--agent", "nobody"], "no adapter is called 'nobody'; known: aider,"),
         (["--task", "nothing"], "nothing"),
+        (["--agent", "command"], "needs a command line; give one: --command-line"),
         (["--plugin", "nothing"], "no plugin is called 'nothing'"),
         (["--endpoint", "ftp://x"], "'ftp://x' is no URL"),
         (["--key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY is not set"),
@@ -71,3 +72,15 @@ def test_what_is_not_there_is_said_in_one_sentence_before_anything_starts(
     assert type(done.exception).__module__.startswith("spanscore.")
     assert said in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_name_ends_with_2_and_an_engine_that_is_not_there_with_1(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    given = ("run", "--model", "m", "--task", "outcome-passes", "--endpoint", "http://127.0.0.1:9")
+    nobody = commands(*given, "--agent", "nobody")
+    assert (nobody.code, nobody.out) == (2, "")
+    assert nobody.err.startswith("spanscore: no adapter is called 'nobody'; known: aider, ")
+    no_engine = commands(*given, "--agent", "scripted", "--image", "some/image")
+    assert (no_engine.code, no_engine.out) == (1, "")
+    assert no_engine.err.startswith("spanscore: no Docker engine answers (")
+    assert no_engine.err.endswith("or use --container process\n")
