@@ -108,7 +108,7 @@ def _a_minute(settings: Settings, folder: Path, run: Callable[[str], Outcome]) -
     told = loaded(settings, outcomes[0].run_id)
     assert told is not None
     assert told["pass"] == 1
-    table = Table("a run of a minute", "s", "CPU s: harness", "CPU s: all that it starts")
+    table = Table("a run of a minute", "s", "CPU s", "CPU s of what it starts")
     for name, taken in (("floor: the agent alone", floor), ("under spanscore", whole)):
         own = f"{taken.own_cpu_s:.2f}"
         table.add_row(name, f"{taken.wall_s:.2f}", own, f"{taken.started_cpu_s:.2f}")

@@ -36,6 +36,9 @@ FILL_THE_MEMORY = Step(
 )
 MEMORY_BYTES = 768 << 20
 
+NO_ANSWER_S = 30
+"""Long beside an agent's start, so that most of it is spent waiting for the provider."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -70,7 +73,7 @@ def _cases() -> Iterator[tuple[Case, Expected]]:
                 f"{agent} gets no answer in time",
                 agent,
                 script=Script(FIX_STEPS, delay_s=FOREVER_S),
-                timeout_s=20,
+                timeout_s=NO_ANSWER_S,
             ),
             Expected("timed_out", "provider"),
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -212,6 +214,16 @@ def test_a_workspace_that_is_gone_fails_and_is_no_error(tmp_path: Path) -> None:
         cancelled=threading.Event(),
     )
     assert verdict.status is Status.FAILURE
+
+
+def test_what_fills_the_disk_stays_behind_and_the_rest_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=200))
+    task = made_task(tmp_path / "task", CASES)
+    verdict = judged(task, {**ADD, "big": "x" * 1000}, tmp_path)
+    assert verdict.status is Status.SUCCESS
+    assert "not verified: big: beyond 100 bytes in all" in verdict.stderr_tail
 
 
 def test_a_verifier_that_is_not_there_says_what_to_install(tmp_path: Path) -> None:
