@@ -24,10 +24,10 @@ def make_anew(
     sdist: Path, out: Path, count: int, seed: int, tests: Sequence[str], image: str | None
 ) -> int:
     """Make tasks and their manifest; 1 if not one was kept, 130 after Ctrl-C. Raises TaskError."""
-    backend = backend_for(image)
     cancelled = threading.Event()
     console = Console(stderr=True, highlight=False, markup=False)
     with _interrupts(cancelled), console.status("running the tests of the library") as status:
+        backend = backend_for(image)
 
         def told(kept: int, tried: int, mutation: Mutation) -> None:
             line = f"{kept} of {count} kept, {tried} tried: {_said(mutation)}"

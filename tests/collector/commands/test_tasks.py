@@ -93,13 +93,12 @@ def test_mutations_are_made_with_progress_and_made_again(tmp_path: Path) -> None
 
 def test_ctrl_c_while_mutations_are_made_ends_the_tests_and_the_command(tmp_path: Path) -> None:
     test = "import time\n\n\ndef test_slow():\n    time.sleep(99)\n"
-    process = Commands(tmp_path).start(
-        "tasks", "make-mutations", sdist(tmp_path, test), "--out", "out"
-    )
-    assert process.stderr is not None
-    assert "commands run on this machine" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    file = sdist(tmp_path, test)
+    with Commands(tmp_path).start("tasks", "make-mutations", file, "--out", "out") as process:
+        assert process.stderr is not None
+        assert "commands run on this machine" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert not (tmp_path / "out").exists()
 

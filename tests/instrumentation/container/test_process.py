@@ -33,6 +33,11 @@ def test_a_command_gets_its_environment_and_no_other(bench: Bench) -> None:
     assert names == {"PATH", "ONE", "SPANSCORE_PROCESS"}
 
 
+def test_a_command_hears_every_signal(bench: Bench) -> None:
+    bench.run("grep", "SigIgn", "/proc/self/status")
+    assert bench.out.split() == ["SigIgn:", "0000000000000000"]
+
+
 def test_exit_code_and_interval_are_those_of_the_command(bench: Bench) -> None:
     before_ns = time.time_ns()
     ended = bench.run("sh", "-c", "sleep 0.3; exit 7")
