@@ -23,7 +23,10 @@ from .inbox import InboxError
 
 STOP_S = 20.0
 WATCH_S = 0.5
-FORWARDER_REST_S = 60.0
+REST_S = 60.0
+
+_OPTIONAL = {"forwarder": "forwarding", "lake writer": "feeding the lake"}
+"""Without these the collector goes on when they die too often: by name, what waits meanwhile."""
 
 
 class Service:
@@ -39,7 +42,7 @@ class Service:
         self._lake = Child("lake writer", _run_lake)
         self._receiver = Child("receiver", _run_receiver)
         self._forwarder = Child("forwarder", _run_forwarder)
-        self._forwarder_rests_until_s = 0.0
+        self._rests_until_s: dict[str, float] = {}
         self._stop = threading.Event()
         self._closing = ExitStack()
 
@@ -101,7 +104,7 @@ class Service:
     def _start_forwarder(self) -> None:
         """After the doors, so that their ports are known: a destination must not be one of them.
 
-        A forwarder that dies later must not take the collector down: see `_rest_forwarder`.
+        A forwarder that dies later must not take the collector down: see `_rest`.
         """
         try:
             check_no_loop(self._settings.forward, (self._settings.grpc, self._settings.http))
@@ -134,8 +137,8 @@ class Service:
                     self._restart(child, restart)
 
     def _restart(self, child: Child, restart: Callable[[], None]) -> None:
-        if child is self._forwarder:
-            self._restart_forwarder()
+        if child.name in _OPTIONAL:
+            self._restart_optional(child, restart)
             return
         if child.dies_too_often:
             raise ServiceError(
@@ -145,26 +148,30 @@ class Service:
         print(f"spanscore: the {child.name} died and is started anew", file=sys.stderr, flush=True)
         restart()
 
-    def _restart_forwarder(self) -> None:
+    def _restart_optional(self, child: Child, restart: Callable[[], None]) -> None:
         """As the others, but never for good: the collector goes on without it."""
-        if time.monotonic() < self._forwarder_rests_until_s:
+        if time.monotonic() < self._rests_until_s.get(child.name, 0.0):
             return
-        if self._forwarder.dies_too_often and not self._forwarder_rests_until_s:
-            self._rest_forwarder(f"the forwarder died {MAX_RESTARTS} times within a minute")
+        has_rested = self._rests_until_s.pop(child.name, None) is not None
+        if child.dies_too_often and not has_rested:
+            self._rest(child, f"the {child.name} died {MAX_RESTARTS} times within a minute")
             return
-        self._forwarder_rests_until_s = 0.0
-        print("spanscore: the forwarder died and is started anew", file=sys.stderr, flush=True)
+        print(f"spanscore: the {child.name} died and is started anew", file=sys.stderr, flush=True)
         try:
-            self._start_forwarder()
+            restart()
         except ServiceError as error:
-            self._rest_forwarder(str(error))
+            self._rest(child, str(error))
 
-    def _rest_forwarder(self, reason: str) -> None:
-        """Try it again later; until then the inbox keeps nothing for destinations."""
-        self._forwarder_rests_until_s = time.monotonic() + FORWARDER_REST_S
-        print(f"spanscore: {reason}; forwarding is tried again in {FORWARDER_REST_S:.0f} s",
+    def _rest(self, child: Child, reason: str) -> None:
+        """Try it again later.
+
+        Until then the inbox keeps nothing for destinations, which can be sent to from the store. A
+        lake cannot, so the inbox keeps for it what comes.
+        """
+        self._rests_until_s[child.name] = time.monotonic() + REST_S
+        print(f"spanscore: {reason}; {_OPTIONAL[child.name]} is tried again in {REST_S:.0f} s",
               file=sys.stderr, flush=True)  # fmt: skip
-        if not self._settings.no_db:
+        if child is self._forwarder and not self._settings.no_db:
             with suppress(InboxError, LedgerError):
                 let_go(self._settings)
 

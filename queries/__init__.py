@@ -22,10 +22,12 @@ __all__ = ["open", "spark"]
 
 
 def open(path_or_url: str | Path, *, token: str | None = None) -> Answers:
-    """Open a store's file, or ask the collector at a URL such as `http://127.0.0.1:4319`.
+    """Open a store's file or a lake, or ask the collector at a URL, `http://127.0.0.1:4319`.
 
     A file that a collector holds is asked through that collector. A URL needs the collector's read
-    `token`. Raises notebook.OpenError: no such file, no store, no collector, a wrong token.
+    `token`. A lake is a folder or s3://BUCKET/PREFIX, read as of now; the views of runs that a
+    question names are computed from its files, once. Raises notebook.OpenError: no such file, no
+    store, no lake, no collector, a wrong token.
     """
     from .notebook import open_store  # noqa: PLC0415 - most of the package needs no Arrow
 

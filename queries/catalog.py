@@ -98,6 +98,19 @@ def create_tables(
         known[view.name] = table
 
 
+def needed(views: Sequence[View], wanted: Iterable[str] | None) -> list[View]:
+    """The views in `wanted` (None: all) and those that they are made of, in order."""
+    if wanted is None:
+        return list(views)
+    names = set(wanted)
+    chosen = []
+    for view in reversed(views):
+        if view.name in names:
+            chosen.append(view)
+            names |= view.sources
+    return chosen[::-1]
+
+
 def run_by_run(views: Sequence[View]) -> tuple[View, ...]:
     """The kept views among `views` and all that they are computed from, in order.
 

@@ -1,4 +1,4 @@
-"""For notebooks: ask a store's file or a running collector, and get what notebooks work with."""
+"""For notebooks: ask a store's file, a lake or a collector, and get what notebooks work with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
 import pyarrow as pa
+
+from . import catalog
+from .engines import duckdb as engine
+from .lake.snapshot import take
+from .lake.storage import StorageError, is_lake, open_storage
 
 if TYPE_CHECKING:
     import pandas
@@ -76,6 +81,8 @@ def open_store(path_or_url: str | Path, *, token: str | None) -> Answers:
             raise OpenError(f"{text} asks for its read token: open(url, token=...)")
         return Answers(_Collector(text, token))
     path = Path(path_or_url)
+    if is_lake(text):
+        return Answers(_open_lake(text))
     if not path.is_file():
         raise OpenError(f"there is no file {path}; `spanscore serve --db {path}` makes it")
     return Answers(_open_file(path))
@@ -94,6 +101,28 @@ class _File:
         self._connection = connection
 
     def relation(self, query: str) -> duckdb.DuckDBPyRelation:
+        return self._connection.sql(query)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Lake:
+    """The files of a lake as of now; a view of runs is computed when a question first names it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._computed: set[str] = set()
+
+    def relation(self, query: str) -> duckdb.DuckDBPyRelation:
+        named = set(re.findall(r"\w+", query.lower()))
+        views = [
+            view
+            for view in catalog.needed(catalog.builtin(), named)
+            if view.name not in self._computed
+        ]
+        catalog.create_tables(self._connection, views)
+        self._computed |= {view.name for view in views}
         return self._connection.sql(query)
 
     def close(self) -> None:
@@ -162,6 +191,20 @@ def _open_file(path: Path) -> _Source:
         connection.close()
         raise OpenError(f"{path} is no store of this version of spanscore: {error}") from None
     return _File(connection)
+
+
+def _open_lake(place: str) -> _Source:
+    connection: duckdb.DuckDBPyConnection | None = None
+    try:
+        storage = open_storage(place)
+        snapshot = take(storage)
+        connection = engine.connect(storage)
+        engine.create_public_views(connection, storage, snapshot, engine.resolve_all)
+    except (StorageError, engine.LakeReadError) as error:
+        if connection is not None:
+            connection.close()
+        raise OpenError(str(error)) from None
+    return _Lake(connection)
 
 
 def _holder(path: Path) -> _Source:

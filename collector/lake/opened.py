@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from spanscore.queries.engines import duckdb as engine
-from spanscore.queries.lake.snapshot import Snapshot, take
+from spanscore.queries.lake.snapshot import FOLDERS, Snapshot, take
 from spanscore.queries.lake.storage import Storage, open_storage
 from spanscore.queries.view import View
 
@@ -21,20 +21,40 @@ from . import index
 Progressed = Callable[[int, int], None]
 """Called with how many runs are computed, and of how many."""
 
-_RUNS = """
-SELECT run_id
+# Of each run: when it was first heard of, and the times between which all of its rows lie.
+_RUN_WINDOWS = """
+CREATE OR REPLACE TABLE run_window AS
+SELECT
+    run_id,
+    min(received_ns) AS received_ns,
+    min(first_ns) AS first_ns,
+    max(last_ns) AS last_ns
 FROM (
-    SELECT run_id, first_received_ns AS received_ns FROM trace
+    SELECT
+        run_id,
+        first_received_ns AS received_ns,
+        least(first_ns, window_start_ns) AS first_ns,
+        greatest(last_ns, window_end_ns) AS last_ns
+    FROM trace
     UNION ALL
-    SELECT run_id, received_ns FROM log_joined
+    SELECT
+        run_id,
+        received_ns,
+        coalesce(nullif(time_ns, 0), observed_ns),
+        coalesce(nullif(time_ns, 0), observed_ns)
+    FROM log_joined
     WHERE coalesce(trace_id, '00000000000000000000000000000000')
         = '00000000000000000000000000000000'
     UNION ALL
-    SELECT run_id, received_ns FROM metric_point_joined
+    SELECT run_id, received_ns, time_ns, time_ns FROM metric_point_joined
 )
 WHERE run_id IS NOT NULL
 GROUP BY run_id
-ORDER BY min(received_ns), run_id
+"""
+
+_WINDOW_OF = """
+SELECT coalesce(min(first_ns), 0), coalesce(max(last_ns), 0)
+FROM run_window WHERE run_id IN (SELECT unnest($1))
 """
 
 
@@ -78,14 +98,30 @@ class OpenLake:
 
     def compute_runs(self, progressed: Progressed) -> None:
         """Make the views of runs say what is so now."""
+        self.connection.execute(_RUN_WINDOWS)
         stale = index.find_stale(self.connection) if self.has_index else self._runs()
         for start in range(0, len(stale), BATCH_RUNS):
             progressed(start, len(stale))
             # Those of one batch lie near in time.
-            self._marts.compute(stale[start : start + BATCH_RUNS], time.time_ns())
+            batch = stale[start : start + BATCH_RUNS]
+            self._read_only_files_of(batch)
+            self._marts.compute(batch, time.time_ns())
+        self._read_files(self.snapshot.names)
         if self.has_index:
             index.overlay(self.connection, self.kept)
         progressed(len(stale), len(stale))
+
+    def _read_only_files_of(self, run_ids: list[str]) -> None:
+        """Let the views read no file of hours in which these runs have nothing.
+
+        Each of the many statements that compute a batch opens every file that its views name.
+        """
+        [(first_ns, last_ns)] = self.connection.execute(_WINDOW_OF, [run_ids]).fetchall()
+        self._read_files(lambda folder: self.snapshot.between(folder, first_ns, last_ns))
+
+    def _read_files(self, names: Callable[[str], list[str]]) -> None:
+        for folder in FOLDERS:
+            engine.create_raw(self.connection, f"raw_{folder}", self.storage, folder, names(folder))
 
     def _reads_runs(self, sql: str) -> bool:
         """Whether the text names a view that is computed by run, or one that stands on such."""
@@ -97,7 +133,10 @@ class OpenLake:
 
     def _runs(self) -> list[str]:
         """Every run of the lake, in the order in which they began."""
-        return [run_id for (run_id,) in self.connection.execute(_RUNS).fetchall()]
+        rows = self.connection.execute(
+            "SELECT run_id FROM run_window ORDER BY received_ns, run_id"
+        ).fetchall()
+        return [run_id for (run_id,) in rows]
 
     def _close_files(self) -> None:
         """From now on no statement reaches any file but those of the lake."""

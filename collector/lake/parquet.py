@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spanscore.queries.lake.snapshot import LAST_NS
+
 from ..decode.arrays import Ints
 from ..signals import Signal
 from .rows import VERSION, event_ns
@@ -19,16 +21,11 @@ HOUR_NS = 3600 * 10**9
 MAX_HOURS = 256
 """Hours of one batch that get files of their own; a request of random times must not make more."""
 
-_LAST_NS = 2**62 - 1
-"""Times beyond (the year 2116) are nobody's clock; like those before 1970 they count as 0."""
-
 _UNIQUE = ("span_id", "parent_span_id", "start_ns", "end_ns", "duration_ns", "time_ns")
 """Columns of which nearly every value is another: a dictionary would only grow them."""
 
 ROW_GROUP = 100_000
 COMPRESSION = {"compression": "zstd", "compression_level": 3}
-
-NO_TIME = "date=1970-01-01/hour=00"
 
 
 def by_hour(signal: Signal, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -40,7 +37,7 @@ def by_hour(signal: Signal, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     if not rows.num_rows:
         return
     times = event_ns(signal, rows).to_numpy()
-    times = np.where((times > 0) & (times <= _LAST_NS), times, 0)
+    times = np.where((times > 0) & (times <= LAST_NS), times, 0)
     order = np.argsort(times, kind="stable")
     hours = _few(times[order] // HOUR_NS)
     if (np.diff(hours) < 0).any():  # some went to the hour 0 for want of room

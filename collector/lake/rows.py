@@ -25,7 +25,7 @@ VERSION = 1
 
 FOLDERS = {Signal.TRACES: "spans", Signal.LOGS: "logs", Signal.METRICS: "metric_points"}
 
-_RESOURCE = {
+RESOURCE_COLUMNS = {
     "service_name": "service_name",
     "service_instance_id": "service_instance_id",
     "run_id": "resource_run_id",
@@ -39,12 +39,13 @@ _RESOURCE = {
 }
 """Columns of the table `resource`, and what they are called beside a record's own."""
 
-_SCOPE = {
+SCOPE_COLUMNS = {
     "name": "scope_name",
     "version": "scope_version",
     "schema_url": "scope_schema_url",
     "raw": "scope_raw",
 }
+"""The same of the table `scope`."""
 
 _LEFT_OUT = ("resource_id", "scope_id")
 
@@ -69,8 +70,8 @@ class Source:
 def lake_rows(signal: Signal, batch: Batch, entries: Sequence[Entry], source: Source) -> pa.Table:
     """The rows of a batch decoded from `entries`, in their order, as they lie in a lake."""
     records = batch.records
-    of_resource = _beside(records["resource_id"], batch.resources, "resource_id", _RESOURCE)
-    of_scope = _beside(records["scope_id"], batch.scopes, "scope_id", _SCOPE)
+    of_resource = _beside(records["resource_id"], batch.resources, "resource_id", RESOURCE_COLUMNS)
+    of_scope = _beside(records["scope_id"], batch.scopes, "scope_id", SCOPE_COLUMNS)
     own = {name: records[name] for name in records.column_names if name not in _LEFT_OUT}
     return pa.table({**own, **of_resource, **of_scope, **_source(batch, entries, source)})
 
@@ -124,5 +125,6 @@ def _fields_beside() -> list[pa.Field]:
         "scope_raw": pa.binary(),
     }
     return [
-        pa.field(name, kinds.get(name, texts)) for name in (*_RESOURCE.values(), *_SCOPE.values())
+        pa.field(name, kinds.get(name, texts))
+        for name in (*RESOURCE_COLUMNS.values(), *SCOPE_COLUMNS.values())
     ]

@@ -6,20 +6,21 @@ lists: each line of it is there because a cell would be another one without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
+from ..catalog import needed
 from ..lake import views as lake_views
 from ..lake.snapshot import COMPACTED, FOLDERS, Snapshot, partition, take
 from ..lake.storage import Storage, open_storage
 from ..view import View
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 WIDE = {"stg_spans", "stg_logs", "stg_points"}
 """Views of all columns of all rows: read from the files each time rather than kept in memory."""
@@ -42,18 +43,23 @@ def statements(views: Sequence[View]) -> Iterator[tuple[str, str]]:
         yield name, transform(select)
 
 
+def checkpoint(name: str, frame: DataFrame) -> DataFrame:
+    """The rows of a view, computed and kept by Spark in memory and on its disks."""
+    return frame.localCheckpoint(eager=True)
+
+
 def register(
     session: SparkSession,
     place: str,
     views: Sequence[View],
     wanted: Iterable[str] | None = None,
+    keep: Callable[[str, DataFrame], DataFrame] = checkpoint,
 ) -> None:
     """Make the public views, and `views`, temporary views of the session over the lake at `place`.
 
     Of `views` only those in `wanted` and what they are made of (None: all). They are computed now,
-    one after the other, and kept by Spark in memory and on its disks: views that stand on views
-    that stand on views take it minutes to plan. The public ones are read when asked. Raises
-    StorageError.
+    one after the other, and kept by `keep`: views that stand on views that stand on views take
+    Spark minutes to plan. The public ones are read when asked. Raises StorageError.
     """
     storage = open_storage(place)
     snapshot = take(storage)
@@ -64,28 +70,20 @@ def register(
         _register_raw(session, f"raw_{folder}", storage, folder, snapshot.names(folder))
         _register_without_twins(session, storage, snapshot, folder)
     for step in (*lake_views.parts(), *lake_views.resolving(), *lake_views.public()):
-        _make(session, step.name, step.select, is_kept=step.is_small)
+        _make(session, step.name, step.select, keep if step.is_small else None)
     for view in needed(views, wanted):
-        _make(session, view.name, view.select, is_kept=view.name not in WIDE)
+        _make(session, view.name, view.select, None if view.name in WIDE else keep)
 
 
-def needed(views: Sequence[View], wanted: Iterable[str] | None) -> list[View]:
-    """The views in `wanted` (None: all) and those that they are made of, in order."""
-    if wanted is None:
-        return list(views)
-    names = set(wanted)
-    chosen = []
-    for view in reversed(views):
-        if view.name in names:
-            chosen.append(view)
-            names |= view.sources
-    return chosen[::-1]
-
-
-def _make(session: SparkSession, name: str, select: str, *, is_kept: bool) -> None:
+def _make(
+    session: SparkSession,
+    name: str,
+    select: str,
+    keep: Callable[[str, DataFrame], DataFrame] | None,
+) -> None:
     frame = session.sql(_transformed(select))
-    if is_kept:
-        frame = frame.localCheckpoint(eager=True)
+    if keep is not None:
+        frame = keep(name, frame)
     frame.createOrReplaceTempView(name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from .storage import Storage, StorageError, Stored
@@ -13,6 +14,12 @@ FOLDERS = ("spans", "logs", "metric_points")
 
 COMPACTED = "compacted-"
 """Begins the names of files that compaction wrote; they count if the manifest names them."""
+
+NO_TIME = "date=1970-01-01/hour=00"
+"""The partition of rows whose clock told no time, or one that is nobody's."""
+
+LAST_NS = 2**62 - 1
+"""Times beyond (the year 2116) are nobody's clock; like those before 1970 they count as none."""
 
 MANIFESTS = "manifest"
 
@@ -64,6 +71,16 @@ class Snapshot:
     def names(self, folder: str) -> list[str]:
         """The files of a folder that count."""
         return [stored.name for stored in self.files[folder]]
+
+    def between(self, folder: str, first_ns: int, last_ns: int) -> list[str]:
+        """Those that may hold something of these times (ns since 1970), or of no known time."""
+        first, last = _hour(first_ns), _hour(last_ns)
+        return [
+            name
+            for name in self.names(folder)
+            if first <= partition(name).removeprefix(f"{folder}/") <= last
+            or partition(name) == f"{folder}/{NO_TIME}"
+        ]
 
     def new(self, folder: str) -> list[str]:
         """Those that the index knows nothing of."""
@@ -118,6 +135,12 @@ def _parse(data: bytes, where: str) -> Manifest:
             f"{where} is damaged ({error}). Remove it: the one before it counts again, and the "
             "next `spanscore lake compact` does its work anew"
         ) from None
+
+
+def _hour(time_ns: int) -> str:
+    """The partition of this time; of one that no file's name can tell, the last or the first."""
+    seconds = min(max(time_ns, 0), LAST_NS) // 10**9
+    return datetime.fromtimestamp(seconds, UTC).strftime("date=%Y-%m-%d/hour=%H")
 
 
 def partition(name: str) -> str:

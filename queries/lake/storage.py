@@ -185,18 +185,29 @@ class Bucket:
             import s3fs  # noqa: PLC0415 - an extra, and only some lakes are on S3
         except ImportError:
             raise StorageError(f"{url} needs S3's client: pip install 'spanscore[lake]'") from None
-        self.filesystem: Any = s3fs.S3FileSystem(
-            config_kwargs={
-                "connect_timeout": CONNECT_S,
-                "read_timeout": READ_S,
-                "retries": {"max_attempts": ATTEMPTS, "mode": "standard"},
-            },
-            use_listings_cache=False,
+        self._client = s3fs.S3FileSystem
+        self._config = {
+            "connect_timeout": CONNECT_S,
+            "read_timeout": READ_S,
+            "retries": {"max_attempts": ATTEMPTS, "mode": "standard"},
+        }
+        self._filesystem = self._client(config_kwargs=self._config, use_listings_cache=False)
+
+    def reader(self) -> Any:
+        """What an engine reads the objects of this moment by, without asking for each anew.
+
+        A statement opens every file that it may read, so each opening counts. Raises StorageError.
+        """
+        filesystem = self._client(
+            config_kwargs=self._config, use_listings_cache=True, skip_instance_cache=True
         )
+        with self._faults():
+            filesystem.find(self._root)
+        return filesystem
 
     def list(self, folder: str) -> list[Stored]:
         with self._faults():
-            found = self.filesystem.find(f"{self._root}/{folder}", detail=True)
+            found = self._filesystem.find(f"{self._root}/{folder}", detail=True)
         return sorted(
             Stored(name.removeprefix(f"{self._root}/"), int(about["size"] or 0))
             for name, about in found.items()
@@ -205,13 +216,13 @@ class Bucket:
 
     def read(self, name: str) -> bytes:
         with self._faults():
-            data: bytes = self.filesystem.cat_file(f"{self._root}/{name}")
+            data: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
         return data
 
     def create(self, name: str, data: bytes) -> bool:
         with self._faults():
             try:
-                self.filesystem.pipe_file(f"{self._root}/{name}", data, mode="create")
+                self._filesystem.pipe_file(f"{self._root}/{name}", data, mode="create")
             except OSError as error:
                 if _code(error) in ("PreconditionFailed", "412"):
                     return False
@@ -221,7 +232,7 @@ class Bucket:
     def remove(self, name: str) -> None:
         with self._faults():
             try:
-                self.filesystem.rm_file(f"{self._root}/{name}")
+                self._filesystem.rm_file(f"{self._root}/{name}")
             except FileNotFoundError:
                 return
 

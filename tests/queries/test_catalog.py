@@ -125,3 +125,10 @@ def test_what_is_kept_by_run_cannot_read_what_depends_on_other_runs(tmp_path: Pa
     views = catalog.load([own(tmp_path / "mine", busy=text)])
     with pytest.raises(CatalogError, match="busy is kept by run, and reads leaderboard"):
         catalog.run_by_run(views)
+
+
+def test_only_what_is_asked_for_is_computed_and_what_it_is_made_of() -> None:
+    names = [view.name for view in catalog.needed(catalog.builtin(), ["model_calls"])]
+    assert names[-1] == "model_calls"
+    assert "leaderboard" not in names
+    assert len(catalog.needed(catalog.builtin(), None)) == len(catalog.builtin())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import duckdb
@@ -11,42 +10,16 @@ import pytest
 
 from spanscore.queries.catalog import create_tables
 from spanscore.queries.comparing import compare
-from tests.support.harness_run import GOOD, LIMITED, Call, Run
+from tests.support.repeated_runs import repeated_runs
 from tests.support.scored import rows
 from tests.support.stored import stored
-
-# By agent and task: how the repeats came out. Passed, failed, spoiled by a rate limit.
-RESULTS = {
-    "quick": {"t1": "PP", "t2": "PP", "t3": "PF"},
-    "slow": {"t1": "PP", "t2": "PF", "t3": "FF"},
-    "unlucky": {"t1": "SP", "t2": "SP", "t3": "SS"},
-}
-SECONDS = {"quick": 20.0, "slow": 40.0, "unlucky": 30.0}
-FAR_APART_S = 100.0
-
-
-def _runs() -> Iterator[Run]:
-    for (agent, results), (task, nth) in product(
-        RESULTS.items(), product(("t1", "t2", "t3"), (0, 1))
-    ):
-        result = results[task][nth]
-        big = Call(tokens=(500, 100))
-        yield Run(
-            f"{agent} {task} {nth}",
-            agent=agent,
-            task=task,
-            start_s=nth * FAR_APART_S,
-            agent_s=SECONDS[agent],
-            verdict="success" if result == "P" else "failure",
-            calls=(LIMITED,) if result == "S" else (big if agent == "slow" else GOOD,),
-        )
 
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which every view is computed."""
     with stored(tmp_path_factory.mktemp("board")) as store:
-        store.put(*(request for run in _runs() for request in run.requests()))
+        store.put(*(request for run in repeated_runs() for request in run.requests()))
         create_tables(store.connection)
         yield store.connection
 

@@ -16,6 +16,7 @@ from spanscore.collector.keys import read_token
 from spanscore.collector.store.marts import Marts
 from spanscore.queries.notebook import OpenError
 from tests.support.harness_run import Run
+from tests.support.lakes import fill
 from tests.support.running_collector import RunningCollector
 from tests.support.stored import stored
 
@@ -109,3 +110,20 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.duckdb").write_text("no database")
     with pytest.raises(OpenError, match=r"x\.duckdb cannot be opened"):
         spanscore.queries.open(tmp_path / "x.duckdb")
+
+
+def test_a_lake_answers_as_a_store_does(db: Path, tmp_path: Path) -> None:
+    requests = [*Run("r1").requests(), *Run("r2", agent="other").requests()]
+    fill(tmp_path / "lake", tmp_path / "a", *requests)
+    names = "SELECT name FROM spans ORDER BY ALL"
+    with spanscore.queries.open(db) as store, spanscore.queries.open(tmp_path / "lake") as lake:
+        for query in (names, AGENTS, "FROM leaderboard ORDER BY ALL", AGENTS):
+            assert lake.arrow(query).to_pylist() == store.arrow(query).to_pylist()
+
+
+def test_a_lake_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -> None:
+    fill(tmp_path / "lake", tmp_path / "a", *Run("r1").requests())
+    for path in (tmp_path / "lake").rglob("*.parquet"):
+        path.write_bytes(b"no Parquet, and long enough to have a footer")
+    with pytest.raises(OpenError, match="put it back or remove it"):
+        spanscore.queries.open(tmp_path / "lake")

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from spanscore import queries
 from spanscore.collector.lake.opened import open_lake
 from spanscore.queries import catalog
 from tests.queries.failure_cases import CRASH, PAIRS
-from tests.queries.test_leaderboard import _runs
+from tests.support.cells import Rows, comparable, same
 from tests.support.harness_run import Run
 from tests.support.lakes import fill
+from tests.support.repeated_runs import repeated_runs
 from tests.support.sessions import SESSIONS, session_requests
 
 pytestmark = pytest.mark.spark
 
 VIEWS = ("spans", "logs", "metric_points", *(view.name for view in catalog.builtin()))
-Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +30,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("parity")
     cases = [case for pair in PAIRS.values() for case in (pair.hit, pair.miss, *pair.others)]
-    runs = [*_runs(), *(Run(f"case {n}", **case.run) for n, case in enumerate([*cases, CRASH]))]
+    runs = [
+        *repeated_runs(),
+        *(Run(f"case {n}", **case.run) for n, case in enumerate([*cases, CRASH])),
+    ]
     requests = [request for session in SESSIONS for request in session_requests(session)]
     requests += [request for run in runs for request in run.requests()]
     half = len(requests) // 2
@@ -58,29 +57,11 @@ def on_duckdb(lake: Path) -> dict[str, Rows]:
 def on_spark(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rows]]:
     """The same, by a master and two workers."""
     # The tests that need only Python are collected without Spark.
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from tests.support.spark_cluster import cluster_session  # noqa: PLC0415
 
-    from tests.support.spark_cluster import spark_cluster  # noqa: PLC0415
-
-    folder = tmp_path_factory.mktemp("spark")
-    with spark_cluster(folder) as master:
-        session = (
-            SparkSession.builder.master(master)
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.executor.memory", "900m")
-            .config("spark.local.dir", str(folder))
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.log.level", "ERROR")
-            .getOrCreate()
-        )
-        try:
-            queries.spark(session, str(lake))
-            yield {view: comparable(session.table(view).toArrow()) for view in VIEWS}
-        finally:
-            session.stop()
+    with cluster_session(tmp_path_factory.mktemp("spark")) as session:
+        queries.spark(session, str(lake))
+        yield {view: comparable(session.table(view).toArrow()) for view in VIEWS}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -98,34 +79,3 @@ def test_the_lake_has_something_to_say_in_the_views_that_matter(
     on_duckdb: dict[str, Rows], view: str
 ) -> None:
     assert on_duckdb[view]
-
-
-def comparable(table: pa.Table) -> Rows:
-    """The rows in an order that both engines share, with types that both have."""
-    rows = [tuple(map(plain, row.values())) for row in table.to_pylist(maps_as_pydicts="strict")]
-    return sorted(rows, key=lambda row: repr([rounded(value) for value in row]))
-
-
-def plain(value: Any) -> Any:
-    """A value without what differs in form only: UTC said or unsaid, the order of a map."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    if isinstance(value, dict):
-        return sorted((key, plain(inner)) for key, inner in value.items())
-    if isinstance(value, list):
-        return [plain(inner) for inner in value]
-    return value
-
-
-def rounded(value: Any) -> Any:
-    """For sorting alone: floats that are equal for us must not part two rows."""
-    return f"{value:.9e}" if isinstance(value, float) else value
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal; floats to 1e-12 of their size."""
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-12, abs_tol=0.0) or one == other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)

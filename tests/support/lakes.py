@@ -35,7 +35,7 @@ def put(folder: Path, *requests: Request) -> None:
         inbox.append(requests)
 
 
-def fill(lake: Path, folder: Path, *requests: Request, collector: str = "a") -> None:
+def fill(lake: Path | str, folder: Path, *requests: Request, collector: str = "a") -> None:
     """Seal the requests into `lake`, by way of the inbox below `folder`."""
     folder.mkdir(exist_ok=True)
     put(folder, *requests)

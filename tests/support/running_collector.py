@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -31,16 +32,24 @@ _ASK_TIMEOUT_S = 120.0
 class RunningCollector:
     """Serves below `folder` while its `with` block runs; leaving it stops the collector cleanly.
 
-    `options` are further ones of `serve`. With a `token` every sender must show it, as the lines
-    from `endpoints` tell agents.
+    `options` are further ones of `serve`, `variables` go into its environment. With a `token` every
+    sender must show it, as the lines from `endpoints` tell agents.
 
     Raises `TimeoutError`, with what the collector printed, where something takes too long.
     """
 
-    def __init__(self, folder: Path, *options: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        token: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._options = options
         self._token = token
+        self._variables = dict(variables or {})
+        self._was_killed = False
         self._output: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.db = folder / "collected.duckdb"
@@ -54,7 +63,7 @@ class RunningCollector:
         self._process = subprocess.Popen(
             [_COMMAND, "serve", "--db", self.db, *doors, *token, *self._options],
             cwd=self._folder,
-            env=_environment(),
+            env={**_environment(), **self._variables},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -69,6 +78,9 @@ class RunningCollector:
     def __exit__(self, *exc: object) -> None:
         assert self._process is not None
         assert self._output is not None
+        if self._was_killed:
+            self._output.close()
+            return
         self._process.terminate()
         try:
             code = self._process.wait(_STOP_TIMEOUT_S)
@@ -77,6 +89,16 @@ class RunningCollector:
             self._process.wait()
             self._output.close()
         assert code == 0, self.printed
+
+    def kill(self) -> None:
+        """SIGKILL for all of its processes at once, as when a machine loses its power."""
+        assert self._process is not None
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        self._was_killed = True
+        self.db.with_name(f"{self.db.name}.serve.json").unlink()
 
     @property
     def pid(self) -> int:

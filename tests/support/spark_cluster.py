@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyspark
+from pyspark.sql import SparkSession
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 WORKERS = 2
@@ -18,7 +19,30 @@ _START_S = 120.0
 
 
 @contextmanager
-def spark_cluster(folder: Path) -> Iterator[str]:
+def cluster_session(folder: Path, executor_memory: str = "900m") -> Iterator[SparkSession]:
+    """A session on a cluster of its own, which works below `folder`."""
+    with spark_cluster(folder, "4g") as master:
+        session = (
+            SparkSession.builder.master(master)
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.memory", "2g")
+            .config("spark.executor.memory", executor_memory)
+            .config("spark.local.dir", str(folder))
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.ui.showConsoleProgress", "false")
+            .config("spark.log.level", "ERROR")
+            .getOrCreate()
+        )
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+@contextmanager
+def spark_cluster(folder: Path, worker_memory: str = "2g") -> Iterator[str]:
     """Start a cluster that works below `folder`; gives the master's URL, and ends it."""
     with ExitStack() as running:
         printed = _start(
@@ -30,7 +54,7 @@ def spark_cluster(folder: Path) -> Iterator[str]:
             printed = _start(
                 running, folder, f"worker-{number}", "org.apache.spark.deploy.worker.Worker",
                 "--host", "127.0.0.1", "--port", "0", "--webui-port", "0", "--cores", "1",
-                "--memory", "1g", "--work-dir", str(folder / f"work-{number}"), url,
+                "--memory", worker_memory, "--work-dir", str(folder / f"work-{number}"), url,
             )  # fmt: skip
             _wait_for(printed, r"(Successfully registered with master)")
         yield url

@@ -32,7 +32,7 @@ def children(collector: RunningCollector) -> dict[str, int]:
 
 def wait_for_rows(lake: Path, count: int) -> None:
     """Until so many spans are in the lake."""
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 60
     while len(rows(lake)) < count:
         assert time.monotonic() < deadline_s
         time.sleep(0.2)
@@ -77,6 +77,42 @@ def test_a_collector_without_a_database_feeds_its_lake_and_says_where_to_ask(
     assert [row["span_id"] for row in rows(lake)] == [f"{1:016x}"]
 
 
+def lake_writer(collector: RunningCollector) -> int:
+    """The process that reads the inbox and has neither a port nor the database."""
+    for pid in children(collector).values():
+        held = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        if any(name.endswith(".inbox") for name in held) and not any(
+            name.startswith("socket:") or name.endswith(".duckdb") for name in held
+        ):
+            return pid
+    raise AssertionError(f"no process writes the lake:\n{collector.printed}")
+
+
+def test_a_lake_writer_that_cannot_go_on_stops_no_collector_and_the_inbox_keeps_for_it(
+    tmp_path: Path,
+) -> None:
+    lake = tmp_path / "lake"
+    options = ("--lake", str(lake), "--lake-every", "1s")
+    with RunningCollector(tmp_path, *options) as collector:
+        post(collector, 1)
+        wait_for_rows(lake, 1)
+        plan = collector.db.with_name(f"{collector.db.name}.lake.json")
+        good = plan.read_bytes()
+        plan.write_text("{")
+        os.kill(lake_writer(collector), signal.SIGKILL)
+        said = "feeding the lake is tried again in 60 s"
+        collector.wait_until(lambda: said in collector.printed, 90, "the fault to be said")
+        assert f"{plan} is damaged" in collector.printed
+        post(collector, 2)
+        collector.settle()
+        assert collector.ask("SELECT count(*) AS n FROM spans WHERE name = 'work'") == [{"n": 2}]
+    plan.write_bytes(good)
+    with RunningCollector(tmp_path, *options):
+        wait_for_rows(lake, 3)  # and the span by which the first one settled
+    sealed = [row["span_id"] for row in rows(lake)]
+    assert [sealed.count(f"{n:016x}") for n in (1, 2)] == [1, 1]
+
+
 def test_a_lake_that_cannot_be_reached_stops_no_collector(tmp_path: Path) -> None:
     blocked = tmp_path / "lake"
     blocked.write_text("a file stands in the way")
@@ -84,7 +120,10 @@ def test_a_lake_that_cannot_be_reached_stops_no_collector(tmp_path: Path) -> Non
         post(collector, 1)
         collector.settle()
         assert collector.ask("SELECT count(*) AS n FROM spans WHERE name = 'work'") == [{"n": 1}]
-        time.sleep(3)
+        collector.wait_until(
+            lambda: "feeding the lake waits" in collector.printed, 60, "the fault to be said"
+        )
+        time.sleep(3)  # some tries later
         assert collector.printed.count("feeding the lake waits") == 1
         blocked.unlink()
     assert f"{1:016x}" in [row["span_id"] for row in rows(blocked)]

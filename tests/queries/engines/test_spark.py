@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 
 from spanscore.queries import catalog
-from spanscore.queries.engines.spark import needed, spark_path, statements, transform
+from spanscore.queries.engines.spark import spark_path, statements, transform
 
 STATEMENTS = dict(statements(catalog.builtin()))
 
@@ -39,13 +39,6 @@ def test_views_come_after_those_they_read_from() -> None:
 )  # fmt: skip
 def test_what_spark_would_compute_otherwise_is_said_otherwise(duckdb: str, spark: str) -> None:
     assert transform(duckdb) == spark
-
-
-def test_only_what_is_asked_for_is_computed_and_what_it_is_made_of() -> None:
-    names = [view.name for view in needed(catalog.builtin(), ["model_calls"])]
-    assert names[-1] == "model_calls"
-    assert "leaderboard" not in names
-    assert len(needed(catalog.builtin(), None)) == len(catalog.builtin())
 
 
 def test_files_are_named_as_hadoop_names_them() -> None:
