@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -98,8 +99,13 @@ def create_tables(
         known[view.name] = table
 
 
-def needed(views: Sequence[View], wanted: Iterable[str] | None) -> list[View]:
-    """The views in `wanted` (None: all) and those that they are made of, in order."""
+def needed(
+    views: Sequence[View], wanted: Iterable[str] | None, *, through_kept: bool = True
+) -> list[View]:
+    """The views in `wanted` (None: all) and those that they are made of, in order.
+
+    With `through_kept=False` a kept view is there already, and what it is made of is not needed.
+    """
     if wanted is None:
         return list(views)
     names = set(wanted)
@@ -107,8 +113,17 @@ def needed(views: Sequence[View], wanted: Iterable[str] | None) -> list[View]:
     for view in reversed(views):
         if view.name in names:
             chosen.append(view)
-            names |= view.sources
+            if through_kept or not view.is_kept:
+                names |= view.sources
     return chosen[::-1]
+
+
+def fingerprint(views: Sequence[View]) -> str:
+    """What kept rows depend on beside the telemetry: the views as they are written."""
+    digest = hashlib.sha256()
+    for view in views:
+        digest.update(repr((view.name, view.is_kept, view.columns, view.select)).encode())
+    return digest.hexdigest()
 
 
 def run_by_run(views: Sequence[View]) -> tuple[View, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from spanscore.queries.catalog import fingerprint
 from spanscore.queries.engines import duckdb as engine
 from spanscore.queries.lake import views as lake_views
 from spanscore.queries.lake.snapshot import (
@@ -93,9 +94,9 @@ def compact(
         work.compact(folder, [n for n in before.names(folder) if partition(n) == place])
     manifest = _next(before, work, time.time_ns())
     # As of before: what compaction writes says nothing new.
-    folder, fingerprint = _write_index(storage, before, number, views, progressed, memory_limit)
+    folder, made_by = _write_index(storage, before, number, views, progressed, memory_limit)
     manifest = replace(
-        manifest, index=folder, views=fingerprint, indexed=tuple(_names_after(before, manifest))
+        manifest, index=folder, views=made_by, indexed=tuple(_names_after(before, manifest))
     )
     if not storage.create(manifest.name, manifest.to_json()):
         raise CompactError(
@@ -257,7 +258,7 @@ def _write_index(
             lake.connection.execute(f"COPY ({select}) TO '{path}' ({_PARQUET})")
             storage.create(f"{folder}/{name}.parquet", path.read_bytes())
             path.unlink()
-        return folder, lake.fingerprint
+        return folder, fingerprint(views)
 
 
 def _remove(storage: Storage, snapshot: Snapshot, before_ns: int) -> int:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from spanscore.queries.catalog import needed
 from spanscore.queries.view import View
 
 from ..config import ConfigError, Settings
 from ..own_views import views_of
 from ..store.query import QueryResult
+from .progress import computing
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spanscore.queries.engines.spark import Keep
 
 LOCAL = "local[*]"
 
@@ -41,6 +47,7 @@ def ask_spark(settings: Settings, sql: str, master: str | None) -> QueryResult:
         raise ConfigError("lake: --engine spark reads a lake; name it with --lake URL")
     try:
         import sqlglot  # noqa: PLC0415 - an extra
+        from py4j.protocol import Py4JError  # noqa: PLC0415
         from pyspark.errors import PySparkException  # noqa: PLC0415
     except ImportError:
         raise ConfigError("--engine spark needs pip install 'spanscore[spark]'") from None
@@ -49,14 +56,46 @@ def ask_spark(settings: Settings, sql: str, master: str | None) -> QueryResult:
     views = views_of(settings)
     try:
         statement = engine.transform(sql)
-        with _session(master or LOCAL) as session:
-            engine.register(session, lake, views, _named(sql, views))
-            table = session.sql(statement).toArrow()
+        named = _named(sql, views)
+        with _session(master or LOCAL) as session, computing("computing views") as progressed:
+            total = len(needed(views, named))
+            engine.register(session, lake, views, named, _telling(progressed, total))
+            table = _rows(session.sql(statement))
     except sqlglot.errors.SqlglotError as error:
         raise SparkAskError(f"the query cannot be said in Spark's dialect: {error}") from error
-    except PySparkException as error:
-        raise SparkAskError(f"Spark: {str(error).splitlines()[0]}") from error
+    except (PySparkException, Py4JError) as error:
+        raise SparkAskError(_explained(str(error))) from error
     return QueryResult(table.schema, table.to_batches())
+
+
+def _telling(progressed: Callable[[int, int], None], total: int) -> Keep:
+    """Computes each view, and says how many are done."""
+    done = itertools.count(1)
+
+    def keep(name: str, frame: DataFrame) -> DataFrame:
+        kept: DataFrame = frame.localCheckpoint(eager=True)
+        number = next(done)
+        progressed(number, max(number, total))
+        return kept
+
+    return keep
+
+
+def _rows(frame: DataFrame) -> Any:
+    """The result as an Arrow table."""
+    with warnings.catch_warnings():
+        # PySpark warns of the pandas that it finds, and uses none of it here.
+        warnings.simplefilter("ignore", FutureWarning)
+        return frame.toArrow()
+
+
+def _explained(said: str) -> str:
+    if "S3AFileSystem" in said:
+        return (
+            "Spark cannot read S3: it has no jars for it. Name them in spark.jars.packages, as "
+            "docs/scale.md shows"
+        )
+    return f"Spark: {said.strip().splitlines()[0]}"
 
 
 def _named(sql: str, views: Sequence[View]) -> set[str]:
@@ -69,6 +108,8 @@ def _session(master: str) -> Iterator[SparkSession]:
     """A session of our own, ended with the block."""
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
+    if master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = (
         SparkSession.builder.master(master)
         .appName("spanscore")

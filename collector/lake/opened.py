@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from spanscore.queries.engines import duckdb as engine
+from spanscore.queries.lake.index import usable
 from spanscore.queries.lake.snapshot import FOLDERS, Snapshot, take
 from spanscore.queries.lake.storage import Storage, open_storage
 from spanscore.queries.view import View
@@ -78,8 +79,7 @@ class OpenLake:
         self._views = views
         self._marts = Marts(connection, views)
         self.kept = self._marts.kept
-        self.fingerprint = self._marts.fingerprint()
-        self.has_index = index.usable(snapshot, self.fingerprint)
+        self.has_index = usable(snapshot, views)
         resolve = engine.resolve_all
         if self.has_index:
             index.create_old(connection, storage, snapshot, self.kept)
@@ -98,15 +98,15 @@ class OpenLake:
 
     def compute_runs(self, progressed: Progressed) -> None:
         """Make the views of runs say what is so now."""
-        self.connection.execute(_RUN_WINDOWS)
-        stale = index.find_stale(self.connection) if self.has_index else self._runs()
+        stale = self._stale_runs()
         for start in range(0, len(stale), BATCH_RUNS):
             progressed(start, len(stale))
             # Those of one batch lie near in time.
             batch = stale[start : start + BATCH_RUNS]
             self._read_only_files_of(batch)
             self._marts.compute(batch, time.time_ns())
-        self._read_files(self.snapshot.names)
+        if stale:
+            self._read_files(self.snapshot.names)
         if self.has_index:
             index.overlay(self.connection, self.kept)
         progressed(len(stale), len(stale))
@@ -131,8 +131,14 @@ class OpenLake:
                 named.add(view.name)
         return bool(named & set(re.findall(r"\w+", sql.lower())))
 
-    def _runs(self) -> list[str]:
-        """Every run of the lake, in the order in which they began."""
+    def _stale_runs(self) -> list[str]:
+        """The runs that no index tells of, in the order in which they began, and their times."""
+        stale = index.find_stale(self.connection) if self.has_index else []
+        if self.has_index and not stale:
+            return []
+        self.connection.execute(_RUN_WINDOWS)
+        if self.has_index:
+            return stale
         rows = self.connection.execute(
             "SELECT run_id FROM run_window ORDER BY received_ns, run_id"
         ).fetchall()

@@ -9,7 +9,6 @@ computes stale runs anew, a few seconds later.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Sequence
 
@@ -97,7 +96,7 @@ class Marts:
         """
         for statement in _TABLES:
             self._connection.execute(statement)
-        fingerprint = self.fingerprint()
+        fingerprint = catalog.fingerprint(self._views)
         rows = self._connection.execute("SELECT fingerprint FROM marts.version").fetchall()
         if rows == [(fingerprint,)]:
             self._connection.execute(_TRY_AGAIN)
@@ -182,13 +181,6 @@ class Marts:
             if time.monotonic() > deadline_s:
                 return False
         return True
-
-    def fingerprint(self) -> str:
-        """What the kept rows depend on beside the telemetry: the views as they are written."""
-        digest = hashlib.sha256()
-        for view in self._views:
-            digest.update(repr((view.name, view.is_kept, view.columns, view.select)).encode())
-        return digest.hexdigest()
 
     def _create(self) -> None:
         for (name,) in self._connection.execute(

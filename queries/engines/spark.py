@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
-from ..catalog import needed
+from ..catalog import BASE_VIEWS, needed, run_by_run
+from ..lake import index
 from ..lake import views as lake_views
 from ..lake.snapshot import COMPACTED, FOLDERS, Snapshot, partition, take
 from ..lake.storage import Storage, open_storage
+from ..lake.views import Step
 from ..view import View
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ WIDE = {"stg_spans", "stg_logs", "stg_points"}
 """Views of all columns of all rows: read from the files each time rather than kept in memory."""
 
 
-class SparkError(Exception):
-    """Spark cannot be used; the message says what to do."""
+Keep = Callable[[str, "DataFrame"], "DataFrame"]
+"""Gives a view's rows, computed, for all who read them."""
 
 
 def transform(select: str) -> str:
@@ -53,33 +55,91 @@ def register(
     place: str,
     views: Sequence[View],
     wanted: Iterable[str] | None = None,
-    keep: Callable[[str, DataFrame], DataFrame] = checkpoint,
+    keep: Keep = checkpoint,
 ) -> None:
     """Make the public views, and `views`, temporary views of the session over the lake at `place`.
 
     Of `views` only those in `wanted` and what they are made of (None: all). They are computed now,
     one after the other, and kept by `keep`: views that stand on views that stand on views take
-    Spark minutes to plan. The public ones are read when asked. Raises StorageError.
+    Spark minutes to plan. What an index of the lake has of them is read instead. The public ones
+    are read when asked. Raises StorageError.
     """
     storage = open_storage(place)
     snapshot = take(storage)
+    has_index = index.usable(snapshot, views)
     session.conf.set("spark.sql.session.timeZone", "UTC")
+    # DuckDB's TIMESTAMP, in an index, is the UTC that Spark's is.
+    session.conf.set("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
     # A checkpoint would keep constraints on columns that it does not have, and its readers fail.
     session.conf.set("spark.sql.constraintPropagation.enabled", "false")
     for folder in FOLDERS:
         _register_raw(session, f"raw_{folder}", storage, folder, snapshot.names(folder))
         _register_without_twins(session, storage, snapshot, folder)
-    for step in (*lake_views.parts(), *lake_views.resolving(), *lake_views.public()):
+    steps: Iterable[Step] = (*lake_views.parts(), *lake_views.resolving())
+    if has_index:
+        _register_old(session, storage, snapshot, views)
+        steps = (*index.resolving(), *index.stale())
+    for step in (*steps, *lake_views.public()):
         _make(session, step.name, step.select, keep if step.is_small else None)
+    if has_index:
+        _make_over_index(session, views, wanted, keep)
+        return
     for view in needed(views, wanted):
         _make(session, view.name, view.select, None if view.name in WIDE else keep)
+
+
+def _register_old(
+    session: SparkSession, storage: Storage, snapshot: Snapshot, views: Sequence[View]
+) -> None:
+    kept = (view.name for view in views if view.is_kept)
+    for name in (*index.RESOLVED, *kept):
+        frame = session.read.parquet(spark_path(index.path(storage, snapshot, name)))
+        frame.createOrReplaceTempView(f"old_{name}")
+    for folder in FOLDERS:
+        _register_raw(session, f"new_{folder}", storage, folder, snapshot.new(folder))
+
+
+def _make_over_index(
+    session: SparkSession, views: Sequence[View], wanted: Iterable[str] | None, keep: Keep
+) -> None:
+    """The views: rows of the index, and those of stale runs, which are computed."""
+    wanted = None if wanted is None else set(wanted)
+    by_run = {view.name for view in run_by_run(views)}
+    asked = {view.name for view in needed(views, wanted, through_kept=False)}
+    due = _make_due(session)
+    for view in needed(views, wanted):
+        keep_it = None if view.name in WIDE else keep
+        if due and view.name in by_run:
+            _make(session, f"due_{view.name}", view.reading_from(due), keep_it)
+            due[view.name] = f"due_{view.name}"
+        if view.is_kept:
+            _make(session, view.name, index.overlay(view, due.get(view.name)), None)
+        elif view.name in asked or view.name not in by_run:
+            _make(session, view.name, view.select, keep_it)
+
+
+def _make_due(session: SparkSession) -> dict[str, str]:
+    """The records of stale runs; under which names, by view. None if there is no such run."""
+    [(runs, first_ns, last_ns)] = session.sql(
+        "SELECT count(DISTINCT s.run_id), min(t.window_start_ns), max(t.window_end_ns) "
+        "FROM stale AS s LEFT JOIN trace AS t ON t.run_id = s.run_id"
+    ).collect()
+    if not runs:
+        return {}
+    for base in BASE_VIEWS:
+        select = f"SELECT * FROM {base} WHERE run_id IN (SELECT run_id FROM stale)"
+        if base == "spans" and first_ns is not None:
+            # As constants: only they let Spark pass over the row groups of other times.
+            select += f" AND start_ns BETWEEN {first_ns} AND {last_ns}"
+        session.sql(select).createOrReplaceTempView(f"due_{base}")
+    return {base: f"due_{base}" for base in BASE_VIEWS}
 
 
 def _make(
     session: SparkSession,
     name: str,
     select: str,
-    keep: Callable[[str, DataFrame], DataFrame] | None,
+    keep: Keep | None,
 ) -> None:
     frame = session.sql(_transformed(select))
     if keep is not None:

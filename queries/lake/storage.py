@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -185,7 +186,8 @@ class Bucket:
             import s3fs  # noqa: PLC0415 - an extra, and only some lakes are on S3
         except ImportError:
             raise StorageError(f"{url} needs S3's client: pip install 'spanscore[lake]'") from None
-        self._client = s3fs.S3FileSystem
+        # Never one of before: the environment may tell another endpoint or key by now.
+        self._client = partial(s3fs.S3FileSystem, skip_instance_cache=True)
         self._config = {
             "connect_timeout": CONNECT_S,
             "read_timeout": READ_S,
@@ -198,9 +200,7 @@ class Bucket:
 
         A statement opens every file that it may read, so each opening counts. Raises StorageError.
         """
-        filesystem = self._client(
-            config_kwargs=self._config, use_listings_cache=True, skip_instance_cache=True
-        )
+        filesystem = self._client(config_kwargs=self._config, use_listings_cache=True)
         with self._faults():
             filesystem.find(self._root)
         return filesystem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from tests.support.harness_run import Run
 from tests.support.lakes import fill
 from tests.support.repeated_runs import repeated_runs
 from tests.support.sessions import SESSIONS, session_requests
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
@@ -54,14 +57,10 @@ def on_duckdb(lake: Path) -> dict[str, Rows]:
 
 
 @pytest.fixture(scope="module")
-def on_spark(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rows]]:
+def on_spark(lake: Path, spark: SparkSession) -> dict[str, Rows]:
     """The same, by a master and two workers."""
-    # The tests that need only Python are collected without Spark.
-    from tests.support.spark_cluster import cluster_session  # noqa: PLC0415
-
-    with cluster_session(tmp_path_factory.mktemp("spark")) as session:
-        queries.spark(session, str(lake))
-        yield {view: comparable(session.table(view).toArrow()) for view in VIEWS}
+    queries.spark(spark, str(lake))
+    return {view: comparable(spark.table(view).toArrow()) for view in VIEWS}
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -53,7 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def relay(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
     """The way to the server that this test's clients take."""
     with Relay(server.port) as running:
-        tell(monkeypatch, server.environment(running.port))
+        for name, value in server.environment(running.port).items():
+            monkeypatch.setenv(name, value)
         yield running
 
 
@@ -63,15 +64,6 @@ def lake(server: S3Server, relay: Relay) -> str:
     bucket = f"bucket-{next(_NUMBERS)}"
     server.make_bucket(bucket)
     return f"s3://{bucket}/some/lake"
-
-
-def tell(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    """These variables count from now on, also for clients that s3fs has in store."""
-    from s3fs import S3FileSystem  # noqa: PLC0415 - tests that need only Python are collected too
-
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    S3FileSystem.clear_instance_cache()
 
 
 def answers(place: str | Path) -> Answers:
