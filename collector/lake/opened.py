@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from spanscore.queries.catalog import needed
 from spanscore.queries.engines import duckdb as engine
 from spanscore.queries.lake.index import usable
 from spanscore.queries.lake.snapshot import FOLDERS, Snapshot, take
@@ -59,10 +60,14 @@ FROM run_window WHERE run_id IN (SELECT unnest($1))
 """
 
 
+_LISTS = re.compile(r"\b(show|information_schema|duckdb_\w+|pg_\w+)\b", re.IGNORECASE)
+"""Of a question that may list the views there are."""
+
+
 class OpenLake:
     """A lake as of the moment it was opened.
 
-    The views of runs are computed when a question names one, and kept until this is closed; what an
+    The views of runs are made when a question names one, and kept until this is closed; what an
     index keeps of them is read instead. One thread at a time uses it.
     """
 
@@ -88,10 +93,13 @@ class OpenLake:
         self._marts.create()
 
     def prepare(self, sql: str, progressed: Progressed) -> None:
-        """Compute what `sql` may read of the views of runs, and let nothing else be read.
+        """Make what `sql` may read of the views of runs, and let nothing else be read.
 
         Raises LakeReadError.
         """
+        named = None if _LISTS.search(sql) else set(re.findall(r"\w+", sql.lower()))
+        asked = needed(self._views, named, through_kept=False)
+        self._marts.create_views(view.name for view in asked)
         if self._reads_runs(sql):
             self.compute_runs(progressed)
         self._close_files()

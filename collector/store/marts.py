@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import duckdb
 
@@ -115,10 +115,22 @@ class Marts:
             raise
 
     def create(self) -> None:
-        """Create the tables and views anew in a connection that keeps none; no run is computed."""
+        """Create the kept views in a connection that keeps none; no run is computed.
+
+        The others, such as those of single dialects, come with `create_views`: to make all takes
+        DuckDB seconds.
+        """
         for statement in _TABLES:
             self._connection.execute(statement)
-        self._create()
+        self._create({source for view in self._computed for source in view.sources})
+
+    def create_views(self, names: Iterable[str]) -> None:
+        """Create these views, of those that are not kept; they stand on kept ones or on another."""
+        wanted = set(names)
+        catalog.create_views(
+            self._connection,
+            [view for view in self._views if view.name in wanted and not view.is_kept],
+        )
 
     def mark_all(self) -> None:
         """Every run is stale."""
@@ -182,7 +194,9 @@ class Marts:
                 return False
         return True
 
-    def _create(self) -> None:
+    def _create(self, wanted: Collection[str] | None = None) -> None:
+        """The kept views, and of the others those in `wanted` that read no run (None: all)."""
+        by_run = {view.name for view in self._computed}
         for (name,) in self._connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'marts' "
             "AND table_name NOT IN (SELECT unnest(?))",
@@ -196,7 +210,7 @@ class Marts:
                 self._connection.execute(
                     f"CREATE OR REPLACE VIEW {view.name} AS SELECT * FROM marts.{view.name}"
                 )
-            else:
+            elif wanted is None or (view.name in wanted and view.name not in by_run):
                 catalog.create_views(self._connection, [view])
 
     def _compute(self) -> None:

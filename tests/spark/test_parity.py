@@ -49,7 +49,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def on_duckdb(lake: Path) -> dict[str, Rows]:
     """All rows of all views."""
     with open_lake(lake, catalog.builtin()) as opened:
-        opened.compute_runs(lambda *_: None)
+        opened.prepare(" ".join(VIEWS), lambda *_: None)
         return {
             view: comparable(opened.connection.sql(f"FROM {view}").to_arrow_table())
             for view in VIEWS

@@ -41,7 +41,7 @@ def everything(connection: duckdb.DuckDBPyConnection) -> Answers:
 
 def asked(lake: OpenLake) -> Answers:
     """All rows of all views of a lake."""
-    lake.prepare("FROM runs", quiet)
+    lake.prepare(" ".join(VIEWS), quiet)
     return everything(lake.connection)
 
 
