@@ -17,7 +17,7 @@ from .client import NotAnsweringError, query_over_http
 from .config import Settings
 from .inbox import Inbox
 from .keys import read_token
-from .lake.opened import open_lake
+from .lake.opened import OpenLake, open_lake
 from .lake.progress import computing
 from .own_views import views_of
 from .store.database import DatabaseError, open_database
@@ -96,6 +96,19 @@ def computed(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _ask_lake(settings: Settings, sql: str) -> QueryResult:
+    with opened_lake(settings) as lake:
+        with computing() as progressed:
+            lake.prepare(sql, progressed)
+        harden(lake.connection)
+        return run_query(lake.connection, sql, _limits(settings))
+
+
+@contextmanager
+def opened_lake(settings: Settings) -> Iterator[OpenLake]:
+    """The lake that `db` names; what is missing of it is said.
+
+    Raises StorageError, LakeReadError and CatalogError.
+    """
     views = views_of(settings)
     memory_limit = f"{max(settings.memory, LAKE_MEMORY_BYTES) // 1_000_000}MB"
     with open_lake(settings.db, views, memory_limit=memory_limit) as lake:
@@ -105,10 +118,7 @@ def _ask_lake(settings: Settings, sql: str) -> QueryResult:
                 "them; `spanscore lake status` names them",
                 file=sys.stderr,
             )
-        with computing() as progressed:
-            lake.prepare(sql, progressed)
-        harden(lake.connection)
-        return run_query(lake.connection, sql, _limits(settings))
+        yield lake
 
 
 def _limits(settings: Settings) -> QueryLimits:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,6 +48,29 @@ def parse_age(value: object) -> object:
     if not match:
         raise ValueError(f"{value!r} is no duration; write 90s, 15m, 12h, 30d or 8w")
     return timedelta(seconds=int(match[1]) * _UNITS_S[match[2]])
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """An age before `now` (7d), or a time in ISO 8601, UTC unless it says otherwise.
+
+    Raises ValueError with what to write instead.
+    """
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text.strip())
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        age = parse_age(text)
+        assert isinstance(age, timedelta)
+        return now - age
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{text!r} is no time; write an age such as 12h or 7d, or 2026-11-01T08:00"
+        ) from None
+
+
+def unix_ns(moment: datetime) -> int:
+    """Nanoseconds since 1970, exact to the microsecond."""
+    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
 
 def _parse_address(value: object) -> object:

@@ -21,6 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from spanscore.queries.lake.storage import is_lake
+
 from ..config import Settings
 from ..export.bundle import write_bundle
 from ..export.errors import ExportError
@@ -35,6 +37,7 @@ from ..own_views import views_of
 
 Form = Literal["otlp-json", "otlp-proto", "parquet", "csv", "bundle"]
 FOLDERS = ("parquet", "bundle")
+OF_A_LAKE = ("parquet", "csv")
 
 ENGINE_MEMORY = ByteSize(256 << 20)
 """What DuckDB may take in an export, unless --memory allows it less; the rest is Python's."""
@@ -63,9 +66,10 @@ class Wanted:
 def export(settings: Settings, wanted: Wanted) -> None:
     """Write what is wanted, all of it or nothing, and say on standard error what it was.
 
-    Raises ExportError, DatabaseError, InboxError, CatalogError, ClientError and QueryError.
+    Raises ExportError, DatabaseError, InboxError, CatalogError, ClientError and QueryError, and for
+    a lake StorageError and LakeReadError.
     """
-    _check(wanted)
+    _check(settings, wanted)
     memory = min(settings.memory, ENGINE_MEMORY)
     settings = settings.model_copy(update={"memory": memory})
     with open_source(settings) as source:
@@ -84,7 +88,12 @@ def export(settings: Settings, wanted: Wanted) -> None:
     _note(f"{what} ({selection.words}) exported{where}")
 
 
-def _check(wanted: Wanted) -> None:
+def _check(settings: Settings, wanted: Wanted) -> None:
+    if is_lake(settings.db) and wanted.form not in OF_A_LAKE:
+        raise ExportError(
+            f"a lake keeps rows, and no requests as they came: {wanted.form} is exported from a "
+            f"database; from a lake --format {' or '.join(OF_A_LAKE)}"
+        )
     if wanted.output is None:
         if wanted.form in FOLDERS:
             raise ExportError(f"{wanted.form} makes a folder; name it with --output")

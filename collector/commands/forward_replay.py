@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,21 +13,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..answers import ask
-from ..config import ConfigError, Settings
+from ..config import ConfigError, Settings, beside, parse_moment, unix_ns
 from ..forward.destination import Destination
+from ..forward.ledger import Ledger, Status
 from ..forward.replay import Replayed, replay
-
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def run_replay(settings: Settings, name: str, since: str, until: str | None) -> int:
     """Send what was received between `since` and `until` again; the exit code, 1 for refusals.
 
-    Raises ConfigError, and what asking the store raises.
+    Raises ConfigError, LedgerError, and what asking the store raises.
     """
     destination = find(settings, name)
-    from_ns = moment_ns("since", since)
-    to_ns = time.time_ns() if until is None else moment_ns("until", until)
+    from_ns = _moment_ns("since", since)
+    to_ns = time.time_ns() if until is None else _moment_ns("until", until)
     if from_ns > to_ns:
         raise ConfigError(f"since = {since} is after until = {until or 'now'}; swap them")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
@@ -64,6 +62,12 @@ def find(settings: Settings, name: str) -> Destination:
         except ValidationError as error:
             message = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ConfigError(f"{name}: {message}") from None
+    flagged = _given_by_flag(settings, name)
+    if flagged:
+        raise ConfigError(
+            f"{name} was given to the collector by a flag, which is not seen here; write "
+            f"{flagged.profile}+{flagged.url}, or a [[forward]] table if it needs headers"
+        )
     known = ", ".join(destination.title for destination in settings.forward)
     raise ConfigError(
         f"there is no destination {name!r}; "
@@ -71,15 +75,17 @@ def find(settings: Settings, name: str) -> Destination:
     )
 
 
-def moment_ns(setting: str, text: str) -> int:
-    """An age (2h: two hours ago) or a time (UTC unless it says otherwise) as ns since 1970."""
-    age = re.fullmatch(r"(\d+)([smhdw])", text.strip())
-    if age:
-        return time.time_ns() - int(age[1]) * _UNITS_S[age[2]] * 10**9
+def _given_by_flag(settings: Settings, name: str) -> Status | None:
+    """What a collector on this database forwards to, or did when it ran last."""
+    path = beside(settings.db, "forward")
+    if not path.exists():
+        return None
+    with Ledger(path) as ledger:
+        return ledger.statuses().get(name)
+
+
+def _moment_ns(setting: str, text: str) -> int:
     try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ConfigError(
-            f"{setting} = {text!r} is no time; write an age such as 2h or 7d, or 2026-11-24T09:30"
-        ) from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e9)
+        return unix_ns(parse_moment(text, datetime.now(UTC)))
+    except ValueError as error:
+        raise ConfigError(f"{setting} = {error}") from None

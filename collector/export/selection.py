@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from ..config import parse_age
+from ..config import parse_moment, unix_ns
 from .errors import ExportError
 from .source import Source, rows
 
@@ -15,7 +14,7 @@ _NAMED_RUNS = 5
 
 _SINCE = """
 run_id IN (
-    SELECT t.run_id FROM span AS s JOIN trace AS t USING (trace_id) WHERE s.received_ns >= {ns}
+    SELECT run_id FROM span_joined WHERE received_ns >= {ns}
     UNION
     SELECT run_id FROM log_joined WHERE received_ns >= {ns}
     UNION
@@ -65,8 +64,8 @@ def select(
         words.append(f"sweep {', '.join(sweeps)}")
     received_ns = None
     if since is not None:
-        moment = parse_since(since, datetime.now(UTC))
-        received_ns = int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
+        moment = _moment(since)
+        received_ns = unix_ns(moment)
         conditions.append(_SINCE.format(ns=received_ns).strip())
         words.append(f"since {moment.isoformat(timespec='seconds')}")
     if not conditions:
@@ -75,19 +74,11 @@ def select(
     return Selection(" AND ".join(conditions), only_since, ", ".join(words))
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """An age before `now`, or a time in ISO 8601; raises ExportError."""
-    with contextlib.suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(since: str) -> datetime:
     try:
-        age = parse_age(text)
-        assert isinstance(age, timedelta)
-        return now - age
-    except (ValueError, OverflowError):
-        raise ExportError(
-            f"--since {text!r} is no time; write an age such as 12h or 7d, or 2026-11-01T08:00"
-        ) from None
+        return parse_moment(since, datetime.now(UTC))
+    except ValueError as error:
+        raise ExportError(f"--since {error}") from None
 
 
 def quoted(text: str) -> str:

@@ -12,11 +12,15 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from spanscore.queries.lake.storage import is_lake
+
 from .. import running
-from ..answers import loaded
+from ..answers import loaded, opened_lake
 from ..client import stream_over_http
 from ..config import Settings
 from ..keys import read_token
+from ..lake.opened import OpenLake
+from ..lake.progress import computing
 from ..own_views import views_of
 from ..store.database import DatabaseError
 from ..store.marts import Marts
@@ -56,10 +60,14 @@ def rows(source: Source, sql: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def open_source(settings: Settings) -> Iterator[Source]:
-    """What `settings.db` names, through the collector that holds it or as a file.
+    """What `settings.db` names: a lake, or a file, through the collector that holds it if any.
 
-    Raises DatabaseError, InboxError, CatalogError and KeyFileError.
+    Raises DatabaseError, InboxError, CatalogError, KeyFileError, StorageError and LakeReadError.
     """
+    if is_lake(settings.db):
+        with opened_lake(settings) as lake:
+            yield _Lake(lake)
+        return
     collector = running.find(settings.db)
     if collector:
         yield _Collector(collector.web, read_token(settings.db))
@@ -85,6 +93,21 @@ class _File:
 
     def make_views_fresh(self) -> bool:
         return self._refresh()
+
+
+class _Lake:
+    """The files as they were when it was opened; it has the views, and no base table."""
+
+    def __init__(self, lake: OpenLake) -> None:
+        self._lake = lake
+
+    def stream(self, sql: str) -> AbstractContextManager[Batches]:
+        return contextlib.closing(ResultStream(self._lake.connection, sql))
+
+    def make_views_fresh(self) -> bool:
+        with computing() as progressed:
+            self._lake.compute_runs(progressed)
+        return True
 
 
 class _Collector:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from spanscore.collector.config import ConfigError, is_loopback, load, reachable, split_address
+from spanscore.collector.config import (
+    ConfigError,
+    is_loopback,
+    load,
+    parse_moment,
+    reachable,
+    split_address,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +113,23 @@ def test_a_wildcard_is_reached_as_loopback() -> None:
     assert reachable("0.0.0.0:4318") == "127.0.0.1:4318"
     assert reachable("[::]:4318") == "[::1]:4318"
     assert reachable("example.com:4318") == "example.com:4318"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("12h", datetime(2026, 11, 24, tzinfo=UTC)),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("2026-11-01T08:00", datetime(2026, 11, 1, 8, tzinfo=UTC)),
+        ("2026-11-01T08:00Z", datetime(2026, 11, 1, 8, tzinfo=UTC)),
+        ("2026-11-01T08:00+02:00", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_an_age_or_a_time_in_utc(text: str, moment: datetime) -> None:
+    assert parse_moment(text, datetime(2026, 11, 24, 12, tzinfo=UTC)) == moment
+
+
+@pytest.mark.parametrize("text", ["yesterday", "7y", "", "-3d", "2026-13-01", "99999999999d"])
+def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match="write an age such as 12h or 7d"):
+        parse_moment(text, datetime.now(UTC))

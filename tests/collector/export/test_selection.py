@@ -11,13 +11,12 @@ import pytest
 from spanscore.collector.config import load
 from spanscore.collector.export.errors import ExportError
 from spanscore.collector.export.requests import count_rows, stored_requests
-from spanscore.collector.export.selection import Selection, parse_since, select
+from spanscore.collector.export.selection import Selection, select
 from spanscore.collector.export.source import Source, open_source
 from tests.support.harness_run import Run
 from tests.support.stored import stored
 from tests.support.telemetry import log, logs_request, metrics_request, span, traces_request
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLD_NS = 1_780_000_000 * 10**9
 NEW_NS = 1_790_000_000 * 10**9
 
@@ -100,23 +99,3 @@ def test_since_takes_whole_runs_and_of_the_rest_what_came_since(source: Source) 
 def test_since_the_future_is_nothing(source: Source) -> None:
     later = datetime.fromtimestamp(time.time() + 3600, UTC).isoformat()
     assert spans_in(source, chosen(source, since=later)) == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("12h", datetime(2026, 11, 24, tzinfo=UTC)),
-        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
-        ("2026-11-01T08:00", datetime(2026, 11, 1, 8, tzinfo=UTC)),
-        ("2026-11-01T08:00Z", datetime(2026, 11, 1, 8, tzinfo=UTC)),
-        ("2026-11-01T08:00+02:00", datetime(2026, 11, 1, 6, tzinfo=UTC)),
-    ],
-)
-def test_a_moment_is_an_age_or_a_time_in_utc(text: str, moment: datetime) -> None:
-    assert parse_since(text, NOW) == moment
-
-
-@pytest.mark.parametrize("text", ["yesterday", "7y", "", "-3d", "2026-13-01", "99999999999d"])
-def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ExportError, match="write an age such as 12h or 7d"):
-        parse_since(text, NOW)
