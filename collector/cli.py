@@ -89,6 +89,8 @@ def serve(
             typer.echo(f"  into       {settings.db.resolve()}")
         if settings.lake:
             typer.echo(f"  lake       {settings.lake}")
+        for to in settings.forward:
+            typer.echo(f"  on to      {to.url}   ({to.title}; see spanscore forward)")
         typer.echo("Ctrl-C stops it.")
         sys.stdout.flush()
 

@@ -18,6 +18,9 @@ import duckdb
 
 from . import running
 from .config import Settings, beside, split_address
+from .forward.ledger import Ledger, LedgerError, Status
+from .forward.metrics import lag_of
+from .forward.progress import FILLS
 from .inbox import Inbox, InboxError
 from .lake.readers import LOADER
 from .store.database import DatabaseError, Schema, open_database, schema_version
@@ -45,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: _collector(settings, collector),
         lambda: _database(settings, collector),
         lambda: _inbox(settings),
+        lambda: _forwarding(settings, collector),
         lambda: _modes(settings),
         lambda: _disk(settings),
     ]
@@ -157,6 +161,38 @@ def _inbox(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("ok", "inbox", f"{depth.requests} requests ({depth.bytes / 1e6:.1f} MB) wait to "
                   "be loaded")  # fmt: skip
+
+
+def _forwarding(settings: Settings, collector: running.Running | None) -> Iterator[Finding]:
+    path = beside(settings.db, "forward")
+    if not path.exists() or not settings.inbox.exists():
+        return
+    try:
+        with Ledger(path) as ledger:
+            statuses = ledger.statuses()
+        lags = lag_of(settings.inbox, statuses)
+    except (LedgerError, InboxError) as error:
+        yield Finding("wrong", "forwarding", str(error))
+        return
+    for name, status in statuses.items():
+        yield _destination(status, lags[name][0], runs=collector is not None)
+        if status.refused_records:
+            yield Finding("note", f"forwarding to {name}", f"{status.refused_records:,} records "
+                          "were refused for good; see the table `forward_rejected`")  # fmt: skip
+
+
+def _destination(status: Status, waiting: int, *, runs: bool) -> Finding:
+    subject = f"forwarding to {status.destination}"
+    if not runs:
+        text = f"{waiting:,} requests wait for `spanscore serve`" if waiting else "up to date"
+        return Finding("note" if waiting else "ok", subject, text)
+    if status.fills_inbox:
+        return Finding("wrong", subject, FILLS)
+    behind = f"; {waiting:,} requests wait"
+    if status.state in ("held", "retrying"):
+        level: Level = "wrong" if status.state == "held" else "note"
+        return Finding(level, subject, f"{status.last_error}{behind}")
+    return Finding("ok", subject, f"{status.sent_records:,} records sent{behind}")
 
 
 def _modes(settings: Settings) -> Iterator[Finding]:

@@ -126,6 +126,12 @@ class Inbox:
         with self._file.faults():
             return dict(self._db.execute("SELECT name, value FROM counter"))
 
+    def drop_counters(self, prefix: str) -> None:
+        """Forget the counters whose names begin so."""
+        with self._file.transaction():
+            self._db.execute("DELETE FROM counter WHERE substr(name, 1, ?) = ?",
+                             (len(prefix), prefix))  # fmt: skip
+
     def register(self, reader: str, position: int | None = None) -> int:
         """Make `reader` known; returns the position up to which it has passed.
 

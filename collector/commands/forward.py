@@ -15,6 +15,7 @@ from .. import running
 from ..config import Settings, beside
 from ..forward.ledger import Ledger, Status
 from ..forward.metrics import lag_of
+from ..forward.progress import FILLS
 from ..table import visible
 
 _NONE = (
@@ -80,6 +81,8 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "lag", _lag(row)
     rate = f"{row['records_per_s']:,.1f} records/s in the last minute"
     yield "rate", f"{rate}, {row['sent_records']:,} sent in all"
+    if row["fills_inbox"]:
+        yield "warning", FILLS
     if row["last_error"]:
         yield "error", f"{row['last_error']} ({_ago(row['last_error_at_ns'])})"
     if row["refused_records"]:

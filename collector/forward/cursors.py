@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spanscore.collector.config import Settings, beside
 from spanscore.collector.inbox import Inbox
+from spanscore.collector.receiver.loop import COUNTER
 
 from .destination import READER_PREFIX
 from .ledger import Cut, Ledger
@@ -22,10 +23,12 @@ def lag_bytes(settings: Settings) -> int:
 def forget_gone(settings: Settings) -> None:
     """Keep nothing in the inbox for destinations that are not configured any more.
 
+    From whom telemetry came is learned anew, since they may forward elsewhere now.
     Raises InboxError and LedgerError.
     """
     wanted = {destination.title for destination in settings.forward}
     with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
+        inbox.drop_counters(COUNTER)
         for reader in inbox.readers():
             if (
                 reader.startswith(READER_PREFIX)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .delivery import Delivery
     from .destination import Destination
     from .history import History
+    from .marker import Marker
     from .progress import Progress
     from .shape import Shaper
 
@@ -37,7 +38,8 @@ class Follower:
 
     A position is passed when all of it was taken or refused for good. While the reader of the inbox
     is registered, that is the cursor; once it has been cut off, the ledger's `cut` is, until the
-    store has been read up to where the inbox goes on without a gap.
+    store has been read up to where the inbox goes on without a gap. Without a store (`has_store`)
+    it is never cut off: the inbox keeps all, and is full some time.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Follower:
         shaper: Shaper,
         delivery: Delivery,
         progress: Progress,
+        marker: Marker,
         history: History,
         max_lag_bytes: int,
+        has_store: bool,
         stop: asyncio.Event,
     ) -> None:
         self._to = destination
@@ -62,8 +66,10 @@ class Follower:
         self._shaper = shaper
         self._delivery = delivery
         self._progress = progress
+        self._marker = marker
         self._history = history
         self._max_lag_bytes = max_lag_bytes
+        self._has_store = has_store
         self._stop = stop
         self._cut: Cut | None = None
         self._position: int | None = None
@@ -134,15 +140,17 @@ class Follower:
         async with self._inbox_lock:
             if self._cut is not None:
                 return [], []
-            entries = await asyncio.to_thread(
-                self._inbox.read,
-                self._to.reader,
-                after=after,
-                max_requests=MAX_REQUESTS,
-                max_bytes=MAX_BYTES,
-            )
+            entries = await asyncio.to_thread(self._read, after)
         requests = [entry.request for entry in entries]
         return entries, await asyncio.to_thread(self._shaper.shape, requests)
+
+    def _read(self, after: int) -> Sequence[Entry]:
+        entries = self._inbox.read(
+            self._to.reader, after=after, max_requests=MAX_REQUESTS, max_bytes=MAX_BYTES
+        )
+        if entries:
+            self._marker.refresh()
+        return entries
 
     async def _wait_for_more(self) -> None:
         while not self._stop.is_set() and self._cut is None:
@@ -173,6 +181,9 @@ class Follower:
         if not keeps:
             return
         depth = await self._on_inbox(self._inbox.depth, self._to.reader)
+        if not self._has_store:
+            self._progress.fills_inbox(depth.bytes > self._max_lag_bytes // 2)
+            return
         if depth.bytes <= self._max_lag_bytes:
             return
         # The ledger first: a kill in between leaves a reader that keeps too much, not too little.
@@ -190,6 +201,7 @@ class Follower:
     async def _through_store(self, cut: Cut) -> None:
         """Send what the store has, until the inbox goes on where that ends."""
         self._progress.status.source = "store"
+        await self._on_inbox(self._marker.refresh)
         if self._held_from is not None and cut.position >= self._held_from:
             await self._return_to_inbox(cut)
             return

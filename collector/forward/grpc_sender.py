@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,7 +13,7 @@ from grpc import StatusCode as Code
 from grpc import aio
 
 from .answer import TAKEN, Answer, Verdict, short
-from .http_answer import MAX_RETRY_AFTER_S, certificate_sentence, taken
+from .http_answer import LOOP, MAX_RETRY_AFTER_S, certificate_sentence, taken
 
 if TYPE_CHECKING:
     from spanscore.collector.signals import Signal
@@ -45,12 +46,18 @@ _OPTIONS = (
 
 
 class GrpcSender:
-    """One destination's channel; `send` never raises for what the other side does."""
+    """One destination's channel; `send` never raises for what the other side does.
 
-    def __init__(self, destination: Destination, marker: dict[str, str], timeout_s: float) -> None:
+    `marker` is further metadata, as it is when a request is sent.
+    """
+
+    def __init__(
+        self, destination: Destination, marker: Mapping[str, str], timeout_s: float
+    ) -> None:
         self._where = destination.url
         self._timeout_s = timeout_s
-        self._metadata = tuple({**destination.sent_headers, **marker}.items())
+        self._headers = destination.sent_headers
+        self._marker = marker
         gzip = destination.compression == "gzip"
         self._compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
         target = f"{destination.host}:{destination.port}"
@@ -68,7 +75,7 @@ class GrpcSender:
             answered = await export(
                 body,
                 timeout=self._timeout_s,
-                metadata=self._metadata,
+                metadata=tuple({**self._headers, **self._marker}.items()),
                 compression=self._compression,
             )
         except aio.AioRpcError as error:
@@ -117,8 +124,8 @@ def _wrong_setup(code: grpc.StatusCode, details: str, signal: Signal, where: str
     """The sentence for what no waiting mends; empty for the rest."""
     if code in _TOKEN:
         return f"{where} refuses the token ({code.name}, {short(details)}); see headers"
-    if code is Code.FAILED_PRECONDITION and "forwards to itself" in details:
-        return f"{where} is this collector itself; take it out of forward"
+    if code is Code.FAILED_PRECONDITION and "circle" in details:
+        return f"{where} {LOOP}"
     if "CERTIFICATE_VERIFY_FAILED" in details or "ertificate verify failed" in details:
         return certificate_sentence(where, details)
     if "WRONG_VERSION_NUMBER" in details or "SSL_ERROR" in details or "sl handshake" in details:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 RETRYABLE = frozenset([429, 502, 503, 504])
 MAX_RETRY_AFTER_S = 3600.0
+LOOP = "is this collector itself, or forwards to it: a circle; take it out of forward"
 _TOKEN = frozenset([401, 403, 407])
 _DIVISIBLE = frozenset([400, 422])
 _TLS_PORT = re.compile(rb"HTTPS (server|port)", re.IGNORECASE)
@@ -51,7 +53,7 @@ def answer_of(
         fix = "write https://" if _TLS_PORT.search(body) else "see url and protocol"
         return _wrong(status, f"{url} does not take OTLP by this protocol; {fix}")
     if status == 508:
-        return _wrong(status, f"{url} is this collector itself; take it out of forward")
+        return _wrong(status, f"{url} {LOOP}")
     if status in _NOT_HERE:
         what = f"no OTLP endpoint for {signal.name.lower()} ({_reason(status, kind, body)})"
         return _wrong(status, f"{url} is {what}; see url, protocol and signals")
@@ -76,7 +78,9 @@ def failure_of(error: Exception, url: str, timeout_s: float) -> Answer:
             Verdict.LATER, f"{url} did not answer within {timeout_s:g} s", "timeout", slow=True
         )
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or str(error.os_error)
+        number = error.os_error.errno
+        # asyncio puts the address in place of the reason.
+        reason = os.strerror(number) if number and number > 0 else str(error.os_error)
         return _later(f"nobody answers at {url}: {short(reason)}")
     if isinstance(error, aiohttp.ClientResponseError) or "BadStatusLine" in repr(error):
         return _wrong(

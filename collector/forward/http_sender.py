@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -25,16 +26,22 @@ _GZIP_LEVEL = 1
 
 
 class HttpSender:
-    """One destination's connections; `send` never raises for what the other side does."""
+    """One destination's connections; `send` never raises for what the other side does.
 
-    def __init__(self, destination: Destination, marker: dict[str, str], timeout_s: float) -> None:
+    `marker` are further headers, as they are when a request is sent.
+    """
+
+    def __init__(
+        self, destination: Destination, marker: Mapping[str, str], timeout_s: float
+    ) -> None:
         self._as_json = destination.spoken == "http/json"
         self._gzip = destination.compression == "gzip"
         self._base = destination.url.rstrip("/")
         self._timeout_s = timeout_s
         kind = "application/json" if self._as_json else "application/x-protobuf"
-        self._headers = {"User-Agent": "spanscore", **destination.sent_headers, **marker}
+        self._headers = {"User-Agent": "spanscore", **destination.sent_headers}
         self._headers["Content-Type"] = kind
+        self._marker = marker
         if self._gzip:
             self._headers["Content-Encoding"] = "gzip"
         self._session = aiohttp.ClientSession(
@@ -52,7 +59,7 @@ class HttpSender:
             body = igzip.compress(body, compresslevel=_GZIP_LEVEL)
         try:
             async with self._session.post(
-                url, data=body, headers=self._headers, allow_redirects=False
+                url, data=body, headers={**self._headers, **self._marker}, allow_redirects=False
             ) as response:
                 answered = await _read(response)
                 return answer_of(signal, url, response.status, response.headers, answered)

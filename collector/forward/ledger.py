@@ -45,7 +45,8 @@ class Status:
     """What one destination's forwarding stands at; the sums count since the file was made.
 
     `state`: `sending`, `waiting` (up to date), `retrying` (it asked for later, or does not answer)
-    or `held` (its setting or its backend is wrong). `source`: `inbox` or `store`.
+    or `held` (its setting or its backend is wrong). `source`: `inbox` or `store`. `fills_inbox`:
+    it is far behind and there is no store to go on from, so senders will be refused.
     """
 
     destination: str
@@ -66,6 +67,7 @@ class Status:
     last_error_at_ns: int | None = None
     tries_again_at_ns: int | None = None
     last_position: int = 0
+    fills_inbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 
 from spanscore.collector.child import NotStarted
@@ -14,7 +14,6 @@ from spanscore.collector.client import query_over_http
 from spanscore.collector.config import Settings, beside, reachable
 from spanscore.collector.inbox import Inbox, InboxError
 from spanscore.collector.keys import KeyFileError, read_token
-from spanscore.collector.receiver.loop import FORWARDED_BY
 from spanscore.collector.store.query import QueryResult
 
 from .cursors import lag_bytes
@@ -25,6 +24,7 @@ from .grpc_sender import GrpcSender
 from .history import History
 from .http_sender import TIMEOUT_S, HttpSender
 from .ledger import Ledger, LedgerError
+from .marker import Marker
 from .progress import Progress
 from .shape import Shaper
 
@@ -78,7 +78,8 @@ class Forwarding:
     def _follower(self, settings: Settings, to: Destination) -> Follower:
         inbox = Inbox(settings.inbox, max_bytes=settings.inbox_max)
         self._inboxes.append(inbox)
-        sender = make_sender(to, {FORWARDED_BY: inbox.identity})
+        marker = Marker(inbox)
+        sender = make_sender(to, marker.headers)
         self._senders.append(sender)
         status = self._ledger.status(to.title)
         status.url, status.profile, status.protocol = to.url, to.profile, to.spoken
@@ -98,8 +99,10 @@ class Forwarding:
             shaper=Shaper(to, page_url),
             delivery=Delivery(to, sender, progress, self._stop),
             progress=progress,
+            marker=marker,
             history=History(ask),
             max_lag_bytes=lag_bytes(settings),
+            has_store=not settings.no_db,
             stop=self._stop,
         )
 
@@ -150,7 +153,7 @@ def _raise_defects(tasks: Sequence[asyncio.Task[None]]) -> None:
             task.result()
 
 
-def make_sender(to: Destination, marker: dict[str, str], timeout_s: float = TIMEOUT_S) -> Sender:
+def make_sender(to: Destination, marker: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Sender:
     """The connections to a destination, by its protocol."""
     kind = GrpcSender if to.spoken == "grpc" else HttpSender
     return kind(to, marker, timeout_s)

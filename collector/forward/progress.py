@@ -16,6 +16,11 @@ RATE_WINDOW_S = 60.0
 SAY_EVERY_S = 60.0
 """The same trouble is said at most this often."""
 
+FILLS = (
+    "what waits for it takes more than half of --inbox-max; without a database (--no-db) it is "
+    "kept nowhere else, so when the inbox is full senders are told to come again later (503)"
+)
+
 
 class Progress:
     """Counts, and says trouble when it is new; `ledger` is used by one thread at a time."""
@@ -62,6 +67,14 @@ class Progress:
         self.status.last_error_at_ns = time.time_ns()
         self._changed = True
         self._say(f"forwarding to {self.status.destination}: {sentence}", again_s=SAY_EVERY_S)
+
+    def fills_inbox(self, fills: bool) -> None:
+        """Say so, and again while it lasts, when what waits for it will fill the inbox."""
+        if fills != self.status.fills_inbox:
+            self.status.fills_inbox = fills
+            self._changed = True
+        if fills:
+            self._say(f"forwarding to {self.status.destination}: {FILLS}", again_s=SAY_EVERY_S)
 
     def enter(self, state: str) -> None:
         """Say what the destination's forwarding does now."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from spanscore.collector.config import Settings, reachable
 from spanscore.collector.inbox import Inbox, Request
-from spanscore.collector.receiver.loop import FORWARDED_BY
 from spanscore.collector.signals import Signal
 
 from .answer import Answer, Verdict
@@ -17,6 +16,7 @@ from .delivery import Delivery
 from .destination import Destination
 from .history import Ask, History
 from .ledger import Rejection
+from .marker import Marker
 from .parts import Part
 from .process import make_sender
 from .shape import Shaper
@@ -79,7 +79,7 @@ def _marker(settings: Settings) -> dict[str, str]:
     if not settings.inbox.exists():
         return {}
     with Inbox(settings.inbox) as inbox:
-        return {FORWARDED_BY: inbox.identity}
+        return Marker(inbox).headers
 
 
 def _take(requests: Iterator[tuple[Request, int]]) -> list[tuple[Request, int]]:

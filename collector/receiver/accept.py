@@ -16,6 +16,7 @@ from spanscore.collector.signals import Signal
 
 from .content import hash_content
 from .limits import Allowance, Lease, Limits, gunzip
+from .loop import LoopGuard
 from .origin import ORIGINS
 from .parts import check_json, check_protobuf
 from .recognise import check_addressee, recognise
@@ -87,7 +88,7 @@ class Acceptor:
         identity: str = "",
     ) -> None:
         """`identity` is that of the inbox, by which a collector knows its own requests."""
-        self.identity = identity
+        self.loops = LoopGuard(identity, committer.count)
         self.origins = origins
         self.limits = limits
         self.allowances = {origin: Allowance(limits) for origin in ORIGINS}

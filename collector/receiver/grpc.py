@@ -12,7 +12,7 @@ from spanscore.collector.signals import Signal
 
 from .accept import Acceptor, Received
 from .limits import GZIP_MAGIC, Allowance, Lease, too_large, too_slow
-from .loop import FORWARDED_BY, check_loop
+from .loop import FORWARDED_BY
 from .origin import TOKEN_HEADER
 from .status import Refusal, refusal_of
 
@@ -85,12 +85,14 @@ class GrpcDoor:
 
     async def _export(self, signal: Signal, context: Context) -> Message:
         metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
-        check_loop(metadata.get(FORWARDED_BY), self._acceptor.identity)
+        forwarded_by = metadata.get(FORWARDED_BY)
+        self._acceptor.loops.check(forwarded_by)
         origin = self._acceptor.origins.resolve(
             path_token=None,
             header_token=metadata.get(TOKEN_HEADER),
             authorization=metadata.get("authorization"),
         )
+        self._acceptor.loops.remember(forwarded_by)
         allowance = self._acceptor.allowances[origin]
         body = await self._read(context, allowance)
         with Lease(allowance) as lease:

@@ -19,7 +19,7 @@ from spanscore.collector.signals import Signal
 from .accept import Acceptor, Received
 from .http_protocol import Protocol
 from .limits import Lease, too_large, too_slow
-from .loop import FORWARDED_BY, check_loop
+from .loop import FORWARDED_BY
 from .origin import TOKEN_HEADER
 from .status import Kind, Refusal, refusal_of
 
@@ -91,12 +91,14 @@ class HttpDoor:
         signal, path_token = _target(request.path)
         if request.method != "POST":
             raise Refusal(Kind.WRONG_METHOD, f"{request.method}: only POST is served here")
-        check_loop(request.headers.get(FORWARDED_BY), self._acceptor.identity)
+        forwarded_by = request.headers.get(FORWARDED_BY)
+        self._acceptor.loops.check(forwarded_by)
         origin = self._acceptor.origins.resolve(
             path_token=path_token,
             header_token=request.headers.get(TOKEN_HEADER),
             authorization=request.headers.get("Authorization"),
         )
+        self._acceptor.loops.remember(forwarded_by)
         is_json = _is_json(request)
         is_gzipped = _is_gzipped(request)
         with Lease(self._acceptor.allowances[origin]) as lease:

@@ -52,7 +52,7 @@ async def first_answer(backend: Backend, stop_at: str = HELD, **settings: Any) -
          "answers with a web page (HTML): it is no OTLP endpoint, see url"),
         (Behaviour(400, body=b"Client sent an HTTP request to an HTTPS server.",
                    content_type="text/plain"), "write https://"),
-        (Behaviour(508), "is this collector itself"),
+        (Behaviour(508), "is this collector itself, or forwards to it: a circle"),
     ],
 )  # fmt: skip
 async def test_a_setting_that_is_wrong_holds_the_data_and_is_told_over_http(

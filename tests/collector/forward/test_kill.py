@@ -207,4 +207,4 @@ def test_what_comes_back_to_the_collector_that_sent_it_is_refused(tmp_path: Path
             urllib.request.urlopen(request, timeout=30)
         with refused.value as answer:
             assert answer.code == 508
-            assert b"forwards to itself" in answer.read()
+            assert b"a circle" in answer.read()
