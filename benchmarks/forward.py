@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of the spans")
     arguments = parser.parse_args()
     parts, quick = arguments.parts or ["shaping", "paced", "inbox", "store"], arguments.quick
-    seconds = 3 if quick else 15
+    seconds = 3 if quick else 10
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}; "
           f"{SPANS} spans a request, medians of {RUNS} runs\n")  # fmt: skip
     if "shaping" in parts:
