@@ -177,11 +177,12 @@ class Inbox:
                     entries.append(Entry(position, request))
         return entries
 
-    def advance(self, reader: str, position: int) -> None:
+    def advance(self, reader: str, position: int, *, deletes: bool = True) -> None:
         """Say that `reader` needs nothing up to and including `position` any more.
 
         To be called when the reader's own effect is durable. Going back changes nothing. Deletes
-        what every reader has passed; of a long backlog a part, and the rest on later calls.
+        what every reader has passed; of a long backlog a part, and the rest on later calls, or all
+        of it when another reader advances (not `deletes`).
         """
         with self._file.transaction():
             if position > self._require_position_of(reader):
@@ -189,7 +190,7 @@ class Inbox:
                 self._db.execute(
                     "UPDATE reader SET position = ? WHERE name = ?", (position, reader)
                 )
-            more = self._delete_step()
+            more = deletes and self._delete_step()
         steps = 1
         while more and steps < SWEEP_STEPS:
             more = self.sweep()

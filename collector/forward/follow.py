@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,6 +33,9 @@ POLL_S = 0.1
 RETRY_S = 2.0
 T = TypeVar("T")
 LAG_CHECK_S = 1.0
+KEEP_PLACE_S = 1.0
+"""How often the place in the inbox is written while much comes: each time takes the write lock, and
+a sync of the disk, from those who send. What came since is sent again after a kill."""
 
 
 class Follower:
@@ -73,6 +78,8 @@ class Follower:
         self._stop = stop
         self._cut: Cut | None = None
         self._position: int | None = None
+        self._kept_position: int | None = None
+        self._keep_due_s = 0.0
         self._held_from: int | None = None
 
     async def run(self) -> None:
@@ -89,6 +96,8 @@ class Follower:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+            with contextlib.suppress(InboxError):
+                await self._keep_place()
 
     @property
     def may_drain(self) -> bool:
@@ -101,6 +110,7 @@ class Follower:
         self._held_from = None
         if self._cut is None:
             self._position = await self._on_inbox(self._inbox.register, self._to.reader)
+            self._kept_position = self._position
         else:
             await self._on_inbox(self._inbox.forget, self._to.reader)
 
@@ -122,6 +132,8 @@ class Follower:
                 if not entries:
                     if self._cut is not None:
                         return
+                    # Nothing is in a hurry now: what all have passed is deleted, too.
+                    await self._keep_place(deletes=True)
                     self._progress.enter("waiting")
                     await self._wait_for_more()
                     following = asyncio.create_task(self._prepare(after))
@@ -159,13 +171,26 @@ class Follower:
             await self._pause(POLL_S)
 
     async def _passed(self, position: int) -> None:
-        """All up to `position` is done with, durably."""
+        """All up to `position` is done with; on the disk, or soon (KEEP_PLACE_S)."""
         self._position = self._progress.status.last_position = position
+        if self._cut is not None or time.monotonic() >= self._keep_due_s:
+            await self._keep_place()
+
+    async def _keep_place(self, *, deletes: bool = False) -> None:
+        """Have the place on the disk; without `deletes` the loader deletes what all have passed."""
+        position = self._position
+        if position is None or position == self._kept_position:
+            return
+        self._keep_due_s = time.monotonic() + KEEP_PLACE_S
         async with self._inbox_lock:
             if self._cut is None:
-                await asyncio.to_thread(self._inbox.advance, self._to.reader, position)
+                await asyncio.to_thread(
+                    self._inbox.advance, self._to.reader, position, deletes=deletes
+                )
+                self._kept_position = position
                 return
         await self._write_cut(Cut(self._cut.inbox, position))
+        self._kept_position = position
 
     async def _watch_lag(self) -> None:
         """Let the inbox go once it keeps more than the bound for this destination."""
@@ -247,7 +272,8 @@ class Follower:
     async def _return_to_inbox(self, cut: Cut) -> None:
         await self._on_inbox(self._inbox.advance, self._to.reader, cut.position)
         await self._write_cut(None)
-        self._position, self._held_from = cut.position, None
+        self._position = self._kept_position = cut.position
+        self._held_from = None
 
     async def _write_cut(self, cut: Cut | None) -> None:
         async with self._ledger_lock:
