@@ -17,8 +17,8 @@ from .files import create, scratch_folder
 from .selection import Selection
 from .source import Batches, Source
 
-GROUP_ROWS = 64 * 1024
-GROUP_BYTES = 64 << 20
+GROUP_ROWS = 32 * 1024
+GROUP_BYTES = 32 << 20
 """A row group is written at so many rows, or so many bytes in memory."""
 
 _RECEIVED = "epoch_ns(received_time)"
