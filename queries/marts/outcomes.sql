@@ -287,6 +287,7 @@ SELECT
         CASE WHEN failed_kind = 'other' THEN 'nobody says why the last model calls failed' END,
         CASE WHEN exit_code IS NULL THEN 'no exit code' END,
         CASE WHEN verdict IS NULL AND pass IS NULL THEN 'no verdict' END,
+        CASE WHEN baseline_timed_out THEN 'the tests hang on the untouched workspace too' END,
         CASE WHEN changes IS NULL THEN 'no count of the changes' END,
         CASE WHEN calls_complete IS NOT TRUE THEN 'nobody watched all model calls' END
     ) AS missing

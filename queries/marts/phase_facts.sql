@@ -159,6 +159,8 @@ SELECT
     verify.attributes['spanscore.refusal.fabricated_fix'] = 'true' AS fabricated_fix,
     CASE
         WHEN verify.is_failed OR verify.attributes['test.suite.run.status'] = 'aborted' THEN NULL
+        -- Tests that hang whatever the agent does say nothing of it.
+        WHEN verify.attributes['spanscore.verify.baseline_timed_out'] = 'true' THEN NULL
         WHEN verify.attributes['test.suite.run.status'] = 'success' THEN 1
         WHEN verify.attributes['test.suite.run.status'] IS NOT NULL THEN 0
         WHEN TRY_CAST(verify.attributes['process.exit.code'] AS BIGINT) = 0 THEN 1

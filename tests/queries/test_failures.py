@@ -54,7 +54,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
         create_tables(store.connection)
         found = rows(
             store.connection,
-            "SELECT o.run_id AS run, o.outcome AS became, f.* FROM outcomes AS o "
+            "SELECT o.run_id AS run, o.outcome AS became, o.pass AS passed, f.* FROM outcomes AS o "
             "LEFT JOIN failures AS f ON f.run_id = o.run_id",
         )
         yield {row["run"]: row for row in found}
@@ -121,6 +121,12 @@ def test_an_unclassified_run_names_what_is_missing(answers: Answers) -> None:
     assert "nobody watched all model calls" in answers["agent_crashed/miss"]["reason"]
     assert "no verdict" in answers["unclassified/hit"]["reason"]
     assert "nobody says why" in answers["unclassified/other 2"]["reason"]
+
+
+def test_tests_that_hang_whatever_the_agent_does_are_no_verdict_on_it(answers: Answers) -> None:
+    hangs = answers["wrong_patch/miss"]
+    assert (hangs["passed"], hangs["became"]) == (None, "unknown")
+    assert hangs["reason"] == ("No class is proven: the tests hang on the untouched workspace too.")
 
 
 def test_only_a_providers_failure_is_compared_with_peers(answers: Answers) -> None:
