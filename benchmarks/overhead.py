@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import subprocess
 import tempfile
 import time
@@ -46,6 +45,7 @@ from spanscore.instrumentation.scripted.script import Script, Step, Usage
 from spanscore.instrumentation.scripted.server import ModelServer
 from spanscore.instrumentation.tasks import Task
 from spanscore.instrumentation.tasks import load as load_task
+from spanscore.instrumentation.workspace import snapshot
 
 FILES = 5_000
 FILE_BYTES = 2_000
@@ -70,11 +70,35 @@ command = ["test", "-e", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Wall clock, this process's CPU, and that of all that it started."""
+    """Wall clock, and the CPU of this process: the harness with its proxy and exporters."""
 
     wall_s: float
-    own_cpu_s: float
-    started_cpu_s: float
+    cpu_s: float
+
+
+Run = Callable[[Task, str], Outcome]
+
+
+class Phases:
+    """What each phase takes, by when the next one opens."""
+
+    def __init__(self) -> None:
+        self._opened: list[tuple[str, float, float]] = []
+
+    def __call__(self, run_id: str, role: str) -> None:
+        """Called by the harness as a phase opens; those within a phase count to it."""
+        if role not in ("apply_plugins", "container"):
+            self._opened.append((role, time.perf_counter(), time.process_time()))
+
+    def taken(self) -> dict[str, Taken]:
+        """By role, from the run's beginning until now."""
+        self("", "end")
+        pairs = zip(self._opened, self._opened[1:], strict=False)
+        found = {
+            role: Taken(to_s - at_s, to_cpu - cpu) for (role, at_s, cpu), (_, to_s, to_cpu) in pairs
+        }
+        self._opened.clear()
+        return found
 
 
 def main() -> None:
@@ -85,52 +109,43 @@ def main() -> None:
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         settings = load(db=folder / "overhead.duckdb")
+        phases = Phases()
         backend: Backend = DockerBackend() if image else ProcessBackend()
         collector = opened.enter_context(collecting(settings))
         harness = opened.enter_context(
-            Harness(backend, collector, spool=folder / "spool", tell=print)
+            Harness(backend, collector, spool=folder / "spool", tell=print, opened=phases)
         )
-        task = _task(folder / "task")
 
-        def run(url: str) -> Outcome:
+        def run(task: Task, url: str) -> Outcome:
             cell = Cell(adapters.find("scripted"), "scripted", task)
             return run_cell(harness, cell, Terms(Upstream(url), image=image))
 
-        _a_minute(settings, folder, run)
-        _at_once(settings, run)
+        _a_minute(settings, folder, phases, run)
+        _at_once(settings, _task(folder / "small", files=10), run)
 
 
-def _a_minute(settings: Settings, folder: Path, run: Callable[[str], Outcome]) -> None:
+def _a_minute(settings: Settings, folder: Path, phases: Phases, run: Run) -> None:
+    task = _task(folder / "task", files=FILES)
     with _model(_script(TURNS, f"sleep {WAIT_S}; touch done", WAIT_S)) as (url, _):
         floor = _taken(lambda: _bare(folder, url))
-        outcomes: list[Outcome] = []
-        whole = _taken(lambda: outcomes.append(run(url)))
-    told = loaded(settings, outcomes[0].run_id)
+        outcome = run(task, url)
+        taken = phases.taken()
+    told = loaded(settings, outcome.run_id)
     assert told is not None
     assert told["pass"] == 1
-    table = Table("a run of a minute", "s", "CPU s", "CPU s of what it starts")
-    for name, taken in (("floor: the agent alone", floor), ("under spanscore", whole)):
-        own = f"{taken.own_cpu_s:.2f}"
-        table.add_row(name, f"{taken.wall_s:.2f}", own, f"{taken.started_cpu_s:.2f}")
-    added_s = whole.wall_s - floor.wall_s
-    cpu_s = whole.own_cpu_s - floor.own_cpu_s
-    shares = [f"{100 * part / floor.wall_s:.1f} %" for part in (added_s, cpu_s)]
-    table.add_row("added, of the floor's seconds", *shares, "")
-    Console().print(table)
-    _print_phases(settings, told["run_id"])
-    _print_truth(settings, told["run_id"])
-
-
-def _print_phases(settings: Settings, run_id: str) -> None:
-    rows = rows_of(
-        settings,
-        f"SELECT role, duration_ms FROM spans WHERE run_id = '{run_id}' AND role IN "
-        "('task_setup', 'workspace_diff', 'verify', 'cleanup') ORDER BY start_ns",
+    taken["snapshot (part of task_setup)"] = snapshot_s = _taken(lambda: snapshot(task.workspace))
+    in_agent = taken["adapter_run"]
+    taken["adapter_run"] = added = Taken(in_agent.wall_s - floor.wall_s, in_agent.cpu_s)
+    parts = (added, taken["workspace_diff"], snapshot_s)
+    taken["spans, snapshot, diff, exports"] = Taken(
+        sum(part.wall_s for part in parts), sum(part.cpu_s for part in parts)
     )
-    table = Table("phase", "ms")
-    for row in rows:
-        table.add_row(row["role"], f"{row['duration_ms']:.0f}")
+    table = Table(f"beside an agent that takes {floor.wall_s:.1f} s", "s", "CPU s", "%", "CPU %")
+    for name, part in taken.items():
+        shares = (f"{100 * value / floor.wall_s:.2f}" for value in (part.wall_s, part.cpu_s))
+        table.add_row(name, f"{part.wall_s:.2f}", f"{part.cpu_s:.2f}", *shares)
     Console().print(table)
+    _print_truth(settings, outcome.run_id)
 
 
 def _print_truth(settings: Settings, run_id: str) -> None:
@@ -147,12 +162,12 @@ def _print_truth(settings: Settings, run_id: str) -> None:
     Console().print(table)
 
 
-def _at_once(settings: Settings, run: Callable[[str], Outcome]) -> None:
+def _at_once(settings: Settings, task: Task, run: Run) -> None:
     """Several cells at a time; every span that was made must be there."""
     script = _script(BUSY_TURNS, "touch done", 0.0)
     with _model(script) as (url, calls), ThreadPoolExecutor(PARALLEL) as pool:
         outcomes: list[Outcome] = []
-        taken = _taken(lambda: outcomes.extend(pool.map(run, [url] * PARALLEL)))
+        taken = _taken(lambda: outcomes.extend(pool.map(run, [task] * PARALLEL, [url] * PARALLEL)))
         answered = calls()
     for outcome in outcomes:
         assert loaded(settings, outcome.run_id) is not None
@@ -166,8 +181,8 @@ def _at_once(settings: Settings, run: Callable[[str], Outcome]) -> None:
     assert found == {"calls": answered, "spans": expected}, (found, answered, expected)
     print(
         f"{PARALLEL} cells at once: {answered} model calls, {expected} spans, none lost; "
-        f"{taken.wall_s:.1f} s, {taken.own_cpu_s:.1f} s CPU of the harness, "
-        f"{1000 * taken.own_cpu_s / answered:.1f} ms a call"
+        f"{taken.wall_s:.1f} s, {taken.cpu_s:.1f} s CPU of the harness, "
+        f"{1000 * taken.cpu_s / answered:.1f} ms a call"
     )
 
 
@@ -216,8 +231,8 @@ def _bare(folder: Path, url: str) -> None:
     )
 
 
-def _task(folder: Path) -> Task:
-    for number in range(FILES):
+def _task(folder: Path, files: int) -> Task:
+    for number in range(files):
         place = folder / "workspace" / f"folder{number % 100}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number}.py").write_bytes(os.urandom(FILE_BYTES))
@@ -226,19 +241,9 @@ def _task(folder: Path) -> Task:
 
 
 def _taken(work: Callable[[], Any]) -> Taken:
-    began_s = time.perf_counter()
-    own, started = (_cpu_s(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    began_s, cpu_s = time.perf_counter(), time.process_time()
     work()
-    return Taken(
-        time.perf_counter() - began_s,
-        _cpu_s(resource.RUSAGE_SELF) - own,
-        _cpu_s(resource.RUSAGE_CHILDREN) - started,
-    )
-
-
-def _cpu_s(who: int) -> float:
-    used = resource.getrusage(who)
-    return used.ru_utime + used.ru_stime
+    return Taken(time.perf_counter() - began_s, time.process_time() - cpu_s)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-POLL_S = 0.02
+POLL_S = 0.1
 
 GRACE_S = 5.0
 """What a command gets between SIGTERM and SIGKILL, to send the telemetry that it still has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import os
 import signal
 import tarfile
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from spanscore.instrumentation import conventions as c
+from spanscore.instrumentation.container.docker import socket_path
 from spanscore.instrumentation.tasks import find
 from tests.support.agents.install import NODE, install
 from tests.support.images import BASE, containers, image_from
@@ -71,6 +73,30 @@ def test_without_a_network_model_and_collector_are_reached_by_whichever_interpre
     assert commands.sql("SELECT body, origin FROM logs WHERE body = 'from inside'") == [
         {"body": "from inside", "origin": "agent"}
     ]
+
+
+def test_a_way_out_that_was_asked_for_is_on_the_span(tmp_path: Path) -> None:
+    engine = str(socket_path())
+    task = write_task(tmp_path / "task", '[verify]\ncommand = ["test", "-e", "done"]\n')
+    commands = Commands(tmp_path)
+    line = f"test -S {engine} && ls /sys/class/net >done"
+    for options in ([], ["--docker-socket", "--network", "host"]):
+        run_in(
+            commands, BASE, "command", task, "--command-line", line,
+            "--endpoint", "http://127.0.0.1:9", *options,
+        )  # fmt: skip
+    facts = {
+        "isolation": c.ISOLATION, "network": c.NETWORK, "sockets": c.MOUNTED_SOCKETS,
+        "exit_code": c.EXIT_CODE,
+    }  # fmt: skip
+    columns = ", ".join(f"attributes['{key}'] AS {name}" for name, key in facts.items())
+    held, open_ = commands.sql(
+        f"SELECT {columns} FROM spans WHERE role = 'container' ORDER BY start_ns"
+    )
+    assert (held["isolation"], held["network"], held["exit_code"]) == ("network", "none", "1")
+    assert engine not in held["sockets"]
+    assert (open_["isolation"], open_["network"], open_["exit_code"]) == ("container", "host", "0")
+    assert json.loads(open_["sockets"]) == [engine]
 
 
 def test_an_image_without_an_interpreter_is_told_and_is_nobodys_failure_but_infras(
