@@ -34,7 +34,9 @@ def test_spark_says_of_a_lake_on_s3_what_duckdb_says(
             monkeypatch.setenv(name, value)
         requests = (request for run in repeated_runs() for request in run.requests())
         fill("s3://sweeps/lake", tmp_path / "a", *requests)
-        query = "SELECT agent, runs, passes, composite FROM leaderboard ORDER BY agent"
+        query = (
+            "SELECT run_id, count(*) AS n, sum(duration_ns) AS ns FROM spans GROUP BY 1 ORDER BY 1"
+        )
         answers = [
             subprocess.run(
                 [COMMAND, "sql", query, *where, "s3://sweeps/lake", "--format", "json"],
@@ -44,4 +46,4 @@ def test_spark_says_of_a_lake_on_s3_what_duckdb_says(
         ]  # fmt: skip
     expected, found = (json.loads(answer.stdout or "null") for answer in answers)
     assert found == expected, answers[1].stderr
-    assert [row["agent"] for row in found] == ["quick", "slow", "unlucky"]
+    assert len(found) == len(list(repeated_runs()))
