@@ -57,7 +57,7 @@ def main() -> None:
     if "inbox" in parts:
         _outage("from the inbox", "1GiB", seconds)
     if "store" in parts:
-        _outage("from the store", "1MiB", seconds)
+        _outage("from the store", "16MiB", seconds)
 
 
 def _shaping(count: int) -> None:
@@ -105,10 +105,12 @@ def _paced(seconds: int) -> None:
     bodies = batches.thin(PACE * seconds // SPANS, seed=5)
     print(f"| at {PACE:,} spans/s | acknowledged p50 / p99 ms | forwarded spans/s "
           "| forwarder CPU us/span | peak MB forwarder |\n|---|---|---|---|---|")  # fmt: skip
-    for name in ("no forwarding", "http/protobuf", "grpc"):
-        rows = [_one(name, bodies) for _ in range(RUNS)]
+    names = ("no forwarding", "http/protobuf", "grpc")
+    # In turns, so that what else the machine does falls on all of them.
+    runs = [{name: _one(name, bodies) for name in names} for _ in range(RUNS)]
+    for name in names:
         p50, p99, rate, cpu, peak = (
-            statistics.median(column) for column in zip(*rows, strict=True)
+            statistics.median(column) for column in zip(*(run[name] for run in runs), strict=True)
         )
         print(f"| {name} | {p50:.1f} / {p99:.1f} | {rate:,.0f} | {cpu:.1f} | {peak:.0f} |",
               flush=True)  # fmt: skip

@@ -206,6 +206,9 @@ class Follower:
         if not keeps:
             return
         depth = await self._on_inbox(self._inbox.depth, self._to.reader)
+        if depth.bytes > self._max_lag_bytes and self._cut is None:
+            await self._keep_place()  # what was sent in the last second is no lag
+            depth = await self._on_inbox(self._inbox.depth, self._to.reader)
         if not self._has_store:
             self._progress.fills_inbox(depth.bytes > self._max_lag_bytes // 2)
             return
