@@ -23,6 +23,8 @@ def lag_bytes(settings: Settings) -> int:
 def forget_gone(settings: Settings) -> None:
     """Keep nothing in the inbox for destinations that are not configured any more.
 
+    For those that are it keeps all from now on: the doors open before the forwarder has started.
+
     From whom telemetry came is learned anew, since they may forward elsewhere now.
     Raises InboxError and LedgerError.
     """
@@ -36,11 +38,17 @@ def forget_gone(settings: Settings) -> None:
             ):
                 inbox.forget(reader)
     path = beside(settings.db, "forward")
+    cut_off: set[str] = set()
     if path.exists():
         with Ledger(path) as ledger:
             for name in ledger.statuses():
                 if name not in wanted:
                     ledger.forget(name)
+            cut_off = {name for name in wanted if ledger.cut(name) is not None}
+    with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
+        for destination in settings.forward:
+            if destination.title not in cut_off:
+                inbox.register(destination.reader)
 
 
 def let_go(settings: Settings) -> None:
