@@ -126,6 +126,7 @@ class Watch:
         """The answer has begun."""
         headers = incoming.headers
         self.status = incoming.status
+        self._note_failure()
         content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self.is_streamed = content_type == "text/event-stream"
         if self.request.api is not None:
@@ -145,6 +146,13 @@ class Watch:
             self.reader.feed(chunk)
             if self.first_chunk_ms is None and self.reader.has_begun:
                 self.first_chunk_ms = at_ms
+            self._note_failure()
+
+    def _note_failure(self) -> None:
+        """At once: an agent may send it again before this answer has ended."""
+        refused = self.status is not None and self.status >= 400
+        if self.attempt is not None and (refused or self.fault is not None):
+            self.attempt.is_failed = True
 
     def ended(self) -> Exchange | None:
         """Nothing more will come. Gives what is to be recorded."""

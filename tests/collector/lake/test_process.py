@@ -49,6 +49,11 @@ def test_what_was_acknowledged_is_in_the_database_and_in_the_lake_after_any_proc
             os.kill(pid, signal.SIGKILL)
             post(collector, number)
         post(collector, 9)
+        wait_for_rows(lake, number + 1)
+        stored = "SELECT count(*) AS n FROM spans"
+        collector.wait_until(
+            lambda: collector.ask(stored) == [{"n": number + 1}], 60, "the store to have all"
+        )
     expected = sorted([f"{n:016x}" for n in (*range(1, number + 1), 9)])
     assert sorted(row["span_id"] for row in rows(lake)) == expected
     found = collector.ask("SELECT span_id FROM spans ORDER BY span_id")

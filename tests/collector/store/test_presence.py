@@ -43,10 +43,9 @@ def test_what_comes_after_it_was_deleted_waits_for_the_next_start(tmp_path: Path
         assert _get(collector, "/healthz")[0] == 503
         _put(collector, Run("late"))
     with RunningCollector(tmp_path) as collector:
-        collector.settle()
-        assert collector.ask("SELECT run_id FROM runs WHERE task IS NOT NULL") == [
-            {"run_id": "late"}
-        ]
+        query = "SELECT run_id FROM runs WHERE task IS NOT NULL"
+        late = [{"run_id": "late"}]
+        collector.wait_until(lambda: collector.ask(query) == late, 90, "the late run alone")
 
 
 def test_a_file_that_took_its_place_is_another_one(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from spanscore.instrumentation import conventions as c
 from spanscore.instrumentation.conventions import Purpose
 from spanscore.instrumentation.proxy.attempts import MAX_REMEMBERED, Attempts
 from spanscore.instrumentation.proxy.model_api import Asked
 from spanscore.instrumentation.proxy.purpose import Purposes
 from tests.support.model_server import FIX_STEPS, Fault, ModelServer, Script
 from tests.support.proxied import CHAT, chat, proxied
+from tests.support.raw_endpoint import RawEndpoint, Reply, chunked, whole
 
 
 def _begin(
@@ -41,6 +43,24 @@ def test_a_client_that_counts_its_retries_is_believed_where_the_body_differs() -
     first, _ = _begin(attempts, "a", fails=True, retry="0")
     assert _begin(attempts, "b", fails=False, retry="1") == (first, 1)
     assert _begin(attempts, "c", fails=False, retry="1")[1] == 0
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        Reply([b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{", 0.5, b"}"]),
+        chunked(b'data: {"error":{"message":"overloaded"}}\n\n', 0.5, b"data: [DONE]\n\n"),
+    ],
+    ids=["by its status", "in its stream"],
+)
+def test_what_is_sent_again_before_the_failed_answer_has_ended_is_its_resend(failed: Reply) -> None:
+    with RawEndpoint([failed, whole(b"{}")]) as endpoint, proxied(endpoint.url) as run:
+        first = run.open(CHAT, chat())
+        first.read(1)
+        run.post(CHAT, chat())
+        first.read()
+        run.close()
+        assert sorted(call.get(c.RESEND_COUNT, 0) for call in run.calls) == [0, 1]
 
 
 def test_what_is_remembered_is_bounded() -> None:
