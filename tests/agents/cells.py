@@ -1,4 +1,4 @@
-"""Cells of real agents in containers against a scripted model, two at a time."""
+"""Cells of real agents in containers against a scripted model, a few at a time."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from tests.support.model_server import Exchange, ModelServer, Script, Step, Usag
 from tests.support.running_collector import Row, RunningCollector
 
 IMAGE = "spanscore-test/agents"
+AT_ONCE = 3
+"""One more than two cores work on: many cells wait for a ladder or a timeout."""
 
 # mini-swe-agent ends by a command, not by a text.
 _SUBMIT = Step(Usage(1000, 50), command="echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT")
@@ -37,7 +39,7 @@ class Case:
     task: str = "outcome-passes"
     script: Script | None = None
     plugins: tuple[str, ...] = ()
-    timeout_s: float | None = None
+    timeout_s: float = 240.0  # a machine that is busy with the others ends no cell
     memory_limit_bytes: int | None = None
 
     @property
@@ -81,7 +83,7 @@ class Cells:
                     tell=self._said.append,
                 )
             )
-            self._pool = ThreadPoolExecutor(2)
+            self._pool = ThreadPoolExecutor(AT_ONCE)
             opening.callback(self._pool.shutdown, cancel_futures=True)
             self._closing = opening.pop_all()
         return self

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-ASKED = ("leaderboard", "runs", "failures")
+ASKED = ("tool_calls", "phase_facts")
 
 
 def on_duckdb(lake: Path, view: str) -> Rows:
@@ -53,13 +53,12 @@ def test_runs_that_nothing_new_came_for_are_read_and_the_others_are_computed(
     fill(lake, tmp_path / "a", *requests[:10], *requests[14:-3])
     compacted(open_storage(lake))
     found, computed = on_spark(spark, lake)
-    assert not {name for name in computed if name.startswith("due_")}
-    assert "outcomes" not in computed
+    assert not {name for name in computed if name.startswith(("due_", "stg_"))}
     for view in ASKED:
         assert_same(found[view], on_duckdb(lake, view))
     fill(lake, tmp_path / "b", *requests[8:14], *requests[-3:], collector="b")
     found, computed = on_spark(spark, lake)
-    assert "due_outcomes" in computed
+    assert {"due_tool_calls", "due_phase_facts"} <= computed
     for view in ASKED:
         assert_same(found[view], on_duckdb(lake, view))
 

@@ -37,6 +37,6 @@ def same(one: Any, other: Any) -> bool:
     """Equal; floats to 1e-12 of their size."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-12, abs_tol=0.0) or one == other
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
