@@ -79,6 +79,7 @@ class Follower:
         self._cut: Cut | None = None
         self._position: int | None = None
         self._kept_position: int | None = None
+        self._has_left = False
         self._keep_due_s = 0.0
         self._held_from: int | None = None
 
@@ -177,9 +178,15 @@ class Follower:
             await self._keep_place()
 
     async def _keep_place(self, *, deletes: bool = False) -> None:
-        """Have the place on the disk; without `deletes` the loader deletes what all have passed."""
+        """Have the place on the disk; without `deletes` the loader deletes what all have passed.
+
+        But there may be none (--no-db), or the inbox may be so full that it has nothing to load:
+        what was left is deleted once there is time.
+        """
         position = self._position
-        if position is None or position == self._kept_position:
+        if position is None or (
+            position == self._kept_position and not (deletes and self._has_left)
+        ):
             return
         self._keep_due_s = time.monotonic() + KEEP_PLACE_S
         async with self._inbox_lock:
@@ -187,7 +194,7 @@ class Follower:
                 await asyncio.to_thread(
                     self._inbox.advance, self._to.reader, position, deletes=deletes
                 )
-                self._kept_position = position
+                self._kept_position, self._has_left = position, not deletes
                 return
         await self._write_cut(Cut(self._cut.inbox, position))
         self._kept_position = position
