@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .place import place_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,7 +74,7 @@ class InboxFile:
             self._require_whole()
             if not path.exists():
                 _create(path)
-            self._place = _place(path)
+            self._place = place_of(path)
             self.db = _connect(path)
             try:
                 self.identity = self._checked_identity()
@@ -94,7 +96,7 @@ class InboxFile:
     def transaction(self) -> Iterator[None]:
         """Hold the write lock; durable at the end, nothing changed if anything is raised."""
         with self.faults():
-            if _place(self.path) != self._place:
+            if place_of(self.path) != self._place:
                 raise InboxCorrupt(
                     f"{self.path}: was moved or removed while in use; start the collector again"
                 )
@@ -161,14 +163,6 @@ class InboxFile:
             raise self.corrupt(f"the inbox has version {version}, this program {SCHEMA_VERSION}")
         (identity,) = self.db.execute("SELECT identity FROM inbox").fetchone()
         return str(identity)
-
-
-def _place(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _create(path: Path) -> None:

@@ -59,6 +59,7 @@ ALLOWED = {
     "collector.store": {
         "collector.decode",
         "collector.inbox",
+        "collector.place",
         "collector.signals",
         "queries",
     },

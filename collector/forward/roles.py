@@ -35,5 +35,3 @@ def _read() -> dict[str, dict[str, str]]:
 _TABLE = _read()
 _BY_OPERATION = _TABLE["operation"]
 _BY_NAME = _TABLE["name"]
-ROLES = frozenset(role for part in _TABLE.values() for role in part.values())
-"""The roles that roles.tsv gives."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import duckdb
 
+from ..place import place_of
 from .query_error import QueryError
 
 
@@ -22,11 +22,11 @@ class Presence:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._place = self._now()
+        self._place = place_of(path)
 
     def check(self) -> None:
         """Raises DatabaseGoneError when the file is gone or another one."""
-        now = self._now()
+        now = place_of(self._path)
         if now != self._place:
             what = "deleted" if now is None else "replaced by another file"
             raise DatabaseGoneError(
@@ -42,10 +42,3 @@ class Presence:
             message, _, hint = str(error).partition("; ")
             raise QueryError("gone", message, hint=f"{hint[:1].upper()}{hint[1:]}.") from error
         return connection.cursor()
-
-    def _now(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self._path)
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
