@@ -26,7 +26,7 @@ from spanscore.instrumentation.tasks import Task
 from ..config import Settings
 from ..embedded import collecting
 from .progress import Progress
-from .run import LOADED_S, harness_of, loaded, signals
+from .run import EXIT_BY, LOADED_S, harness_of, loaded, signals
 from .run_result import Result, print_result
 from .runs import quoted
 from .score import score
@@ -36,7 +36,6 @@ SWEEP = "demo"
 MODEL = "scripted"
 
 _POLL_S = 0.5
-_CANCELLED = {"SIGINT": 130, "SIGTERM": 143}
 _OPENING = """\
 Three runs of a small agent that is shipped. All of it is real - collector, recording
 proxy, agent, workspace diff, hidden tests, scores - but the model, which follows a
@@ -80,13 +79,15 @@ def run_demo(settings: Settings, form: Literal["text", "json"]) -> int:
                 outcomes.append(_run(harness, tasks.find(act.task), attempt))
                 progress.done(outcomes[-1].run_id)
         _wait(settings, [outcome.run_id for outcome in outcomes])
-        results = [Result(outcome, loaded(settings, outcome.run_id)) for outcome in outcomes]
+        results = [
+            Result(outcome, loaded(settings, outcome.run_id, progress.tell)) for outcome in outcomes
+        ]
         if form == "text":
             _print(console, settings, results)
     if form == "json":
         rows = [result.row() for result in results]
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
-    return _CANCELLED.get(harness.cancellation.by or "", _differences(results))
+    return EXIT_BY.get(harness.cancellation.by or "", _differences(results))
 
 
 def _next_attempt(settings: Settings) -> int:

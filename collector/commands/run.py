@@ -29,9 +29,14 @@ from spanscore.instrumentation.recording import AGENT_TOKEN, HARNESS_TOKEN
 from spanscore.instrumentation.run import run_cell
 from spanscore.instrumentation.sweep import SweepError
 from spanscore.instrumentation.tasks import TaskError
+from spanscore.queries.view import CatalogError
 
+from ..client import ClientError
 from ..config import ConfigError, Settings, beside
 from ..embedded import collecting
+from ..inbox import InboxError
+from ..store.database import DatabaseError
+from ..store.query_error import QueryError
 from .progress import Progress
 from .run_result import Result, exit_code, print_result
 from .runs import quoted
@@ -42,8 +47,10 @@ LOADED_S = 120.0
 
 NOT_PINNED = "process: no container holds the agent back, and the run is provisional"
 
+EXIT_BY = {"SIGINT": 130, "SIGTERM": 143}
+"""The exit code of a command whose runs the operator ended, by the signal."""
+
 _POLL_S = 0.5
-_EXIT_BY = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,13 @@ def run_one(settings: Settings, wanted: Wanted, terms: Terms, form: Literal["tex
         harness = opened.enter_context(harness_of(settings, backend, collector, progress))
         opened.enter_context(signals(harness.cancellation))
         outcome = run_cell(harness, replace(cell, attempt=attempt), terms)
-        told = loaded(settings, outcome.run_id) if here else None
+        told = loaded(settings, outcome.run_id, progress.tell) if here else None
     result = Result(outcome, told)
     if form == "json":
         print(orjson.dumps([result.row()], option=orjson.OPT_INDENT_2).decode())
     else:
         print_result(result, settings.db, sys.stdout)
-    return _EXIT_BY.get(harness.cancellation.by or "", exit_code(result))
+    return EXIT_BY.get(harness.cancellation.by or "", exit_code(result))
 
 
 @contextmanager
@@ -205,8 +212,19 @@ def next_attempt(settings: Settings, cell: Cell) -> int:
     return int(row["attempt"])
 
 
-def loaded(settings: Settings, run_id: str) -> dict[str, Any] | None:
-    """What the views say of a run once all of it is in; None if it does not get there."""
+def loaded(settings: Settings, run_id: str, tell: Callable[[str], None]) -> dict[str, Any] | None:
+    """What the views say of a run once all of it is in; None if it does not get there.
+
+    That they cannot be asked is told: the run itself is over, and its result not lost.
+    """
+    try:
+        return _loaded(settings, run_id)
+    except (CatalogError, ClientError, DatabaseError, InboxError, QueryError) as error:
+        tell(f"the views cannot be asked of run {run_id}: {error}")
+        return None
+
+
+def _loaded(settings: Settings, run_id: str) -> dict[str, Any] | None:
     deadline_s = time.monotonic() + LOADED_S
     finished = f"SELECT 1 FROM runs WHERE run_id = {quoted(run_id)} AND status = 'finished'"
     while not rows_of(settings, finished):

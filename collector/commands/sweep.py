@@ -19,12 +19,14 @@ import orjson
 
 from spanscore.instrumentation.cell import Cell, Terms
 from spanscore.instrumentation.harness import Harness
+from spanscore.instrumentation.outcome import Outcome
 from spanscore.instrumentation.run import run_cell
 from spanscore.instrumentation.sweep import Done, Sweep, SweepError, load, to_do
 
 from ..config import Settings, beside
 from .progress import Progress
 from .run import (
+    EXIT_BY,
     asked_for,
     backend_of,
     check,
@@ -39,12 +41,11 @@ from .run_terms import terms_of
 from .runs import quoted
 from .show import rows_of
 
-_EXIT_BY = {"SIGINT": 130, "SIGTERM": 143}
 _SPOILED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """One command's view of a sweep."""
 
     settings: Settings
@@ -54,13 +55,17 @@ class _Work:
     nth: Iterator[int] = field(default_factory=lambda: count(1))
     """Numbers the runs as they end."""
 
-    def run(self, cell: Cell, terms: Terms) -> Result | None:
-        """Run one cell and say what came of it; None when the operator was faster."""
+    def run(self, cell: Cell, terms: Terms) -> tuple[Cell, Outcome] | None:
+        """Run one cell; None when the operator was faster."""
         if self.harness.cancellation.is_set():
             return None
         outcome = run_cell(self.harness, cell, terms)
-        result = Result(outcome, loaded(self.settings, outcome.run_id))
         self.progress.done(outcome.run_id)
+        return cell, outcome
+
+    def told(self, cell: Cell, outcome: Outcome) -> Result:
+        """Say what came of a run, once the views know it."""
+        result = Result(outcome, loaded(self.settings, outcome.run_id, self.progress.tell))
         self.progress.tell(f"{next(self.nth)}/{self.total} {_line(cell, result)}")
         return result
 
@@ -92,21 +97,30 @@ def run_sweep(
         tell_of_collector(collector, progress.tell)
         harness = opened.enter_context(harness_of(settings, backend, collector, progress))
         opened.enter_context(signals(harness.cancellation))
-        work = _Work(settings, harness, progress, len(missing))
-        results = _run_all(work, missing, terms, parallel or sweep.parallel)
+        work = Work(settings, harness, progress, len(missing))
+        results = run_all(work, missing, terms, parallel or sweep.parallel)
     _print(sweep, results, len(missing), settings, form)
     if harness.cancellation.by:
-        return _EXIT_BY[harness.cancellation.by]
+        return EXIT_BY[harness.cancellation.by]
     return _SPOILED if any(result.word == "spoiled" for result in results) else 0
 
 
-def _run_all(
-    work: _Work, missing: Sequence[Cell], terms: dict[str, Terms], parallel: int
+def run_all(
+    work: Work, missing: Sequence[Cell], terms: dict[str, Terms], parallel: int
 ) -> list[Result]:
-    with ThreadPoolExecutor(parallel, thread_name_prefix="spanscore-cell") as pool:
+    """All runs, and one after the other what the views say of them, for which no run waits."""
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="spanscore-told") as teller,
+        ThreadPoolExecutor(parallel, thread_name_prefix="spanscore-cell") as pool,
+    ):
         running = [pool.submit(work.run, cell, terms[cell.id]) for cell in missing]
-        finished = (future.result() for future in as_completed(running))
-        return [result for result in finished if result is not None]
+        try:
+            ended = (future.result() for future in as_completed(running))
+            telling = [teller.submit(work.told, *run) for run in ended if run is not None]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what cannot be run now fails again
+            raise
+        return [future.result() for future in telling]
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class Cells:
             )
             outcome = run_cell(self._harness, cell, terms)
             calls = model.model_calls
-        told = loaded(self._settings, outcome.run_id)
+        told = loaded(self._settings, outcome.run_id, self._said.append)
         assert told is not None, self._said
 
         def of_run(view: str, more: str) -> list[Row]:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from spanscore.collector.commands.run import loaded
+from spanscore.collector.commands.run_result import Result
+from spanscore.collector.commands.sweep import Work, run_all
+from spanscore.collector.config import load
+from spanscore.instrumentation import adapters
+from spanscore.instrumentation.cell import Cell, Terms
+from spanscore.instrumentation.outcome import Outcome
 from spanscore.instrumentation.scripted.server import ModelServer
 from spanscore.instrumentation.tasks import find
 from tests.support.spanscore_command import Commands
@@ -72,3 +83,62 @@ def test_ctrl_c_ends_a_sweep_and_the_same_command_goes_on_later(tmp_path: Path) 
     again = commands("sweep", file, "--format", "json")
     assert again.code == 0, again.err
     assert sorted(row["attempt"] for row in again.rows) == [3, 4, 5]
+
+
+@dataclass(frozen=True, slots=True)
+class SlowViews(Work):
+    """Runs that take no time, and views that say nothing before `wanted` runs have been made."""
+
+    wanted: int = 0
+    ran: list[Cell] = field(default_factory=list)
+    all_ran: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, cell: Cell, terms: Terms) -> tuple[Cell, Outcome] | None:
+        self.ran.append(cell)
+        if len(self.ran) == self.wanted:
+            self.all_ran.set()
+        return cell, Outcome(f"run-{cell.attempt}", cell.id, cell.attempt, [])
+
+    def told(self, cell: Cell, outcome: Outcome) -> Result:
+        assert self.all_ran.wait(60), f"only {len(self.ran)} were run"
+        return Result(outcome, None)
+
+
+class FullDisk(SlowViews):
+    """A machine on which the first run fails for a reason of its own; the others take a while."""
+
+    def run(self, cell: Cell, terms: Terms) -> tuple[Cell, Outcome] | None:
+        self.ran.append(cell)
+        if len(self.ran) == 1:
+            raise OSError("no space left")
+        self.all_ran.wait(0.2)
+        return None
+
+
+def _planned(number: int) -> tuple[list[Cell], dict[str, Terms]]:
+    cell = Cell(adapters.find("scripted"), "m", find("outcome-passes"))
+    cells = [Cell(cell.agent, cell.model, cell.task, attempt=n) for n in range(1, number + 1)]
+    return cells, {cell.id: Terms(None)}
+
+
+def test_no_run_of_a_sweep_waits_for_what_the_views_say_of_an_earlier_one() -> None:
+    cells, terms = _planned(5)
+    work = SlowViews(None, None, None, 5, wanted=5)  # type: ignore[arg-type]  # not asked
+    results = run_all(work, cells, terms, parallel=1)
+    assert [result.outcome.attempt for result in results] == [1, 2, 3, 4, 5]
+
+
+def test_a_sweep_that_cannot_run_here_ends_at_once_and_runs_no_further_cell() -> None:
+    cells, terms = _planned(50)
+    work = FullDisk(None, None, None, 50)  # type: ignore[arg-type]  # not asked
+    with pytest.raises(OSError, match="no space left"):
+        run_all(work, cells, terms, parallel=1)
+    assert len(work.ran) < 50
+
+
+def test_views_that_cannot_be_asked_are_told_and_lose_no_run(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert loaded(load(db=tmp_path / "gone.duckdb"), "abc", said.append) is None
+    [told] = said
+    assert told.startswith("the views cannot be asked of run abc: ")
+    assert "does not exist" in told
