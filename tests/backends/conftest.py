@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,28 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from .environments import free_port, installed
+
 START_S = 400.0
-ENVIRONMENTS = Path(
-    os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "spanscore-tests", "backends"
-)
-"""Environments are made here once: they are large."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def installed(requirement: str) -> Path:
-    """The bin folder of an environment that has the requirement; made if there is none."""
-    folder = ENVIRONMENTS / requirement.replace("==", "-")
-    ready = folder / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([folder / "bin/pip", "install", "--quiet", requirement], check=True)
-        ready.touch()
-    return folder / "bin"
 
 
 @contextmanager

@@ -13,15 +13,12 @@ from typing import Any
 
 import pytest
 
-from spanscore.collector.config import beside
-from spanscore.collector.forward.ledger import Ledger
-from spanscore.collector.forward.metrics import lag_of
-from tests.support.payloads import SESSIONS, requests_of
+from tests.support.payloads import SESSIONS
 from tests.support.running_collector import RunningCollector
 
-pytestmark = pytest.mark.backends
+from .forwarded import WAIT_S, send, wait_until_forwarded
 
-WAIT_S = 300.0
+pytestmark = pytest.mark.backends
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +41,16 @@ def collected(folder: Path, table: str) -> dict[str, Known]:
     """Send every session to a collector that forwards; what it stored, by span id."""
     (folder / "spanscore.toml").write_text(table)
     with RunningCollector(folder) as collector:
-        for session in SESSIONS:
-            for request in requests_of(session):
-                assert request.post(collector.endpoints.http) == 200
-        collector.settle()
+        send(collector, SESSIONS)
+        wait_until_forwarded(collector)
         rows = collector.ask(
             "SELECT span_id, name, parent_span_id, coalesce(gen_ai_usage_input_tokens, "
             "input_tokens + TRY_CAST(attributes['cache_read_tokens'] AS BIGINT) "
             "+ TRY_CAST(attributes['cache_creation_tokens'] AS BIGINT)) AS tokens FROM spans"
         )
-        deadline_s = time.monotonic() + WAIT_S
-        while not _is_up_to_date(collector):
-            assert time.monotonic() < deadline_s, collector.printed
-            time.sleep(1)
-        assert collector.ask("SELECT * FROM forward_rejected") == []
     return {
         row["span_id"]: Known(row["name"], row["parent_span_id"], row["tokens"]) for row in rows
     }
-
-
-def _is_up_to_date(collector: RunningCollector) -> bool:
-    with Ledger(beside(collector.db, "forward")) as ledger:
-        statuses = ledger.statuses()
-    lags = lag_of(beside(collector.db, "inbox"), statuses)
-    return bool(lags) and all(requests == 0 for requests, _, _ in lags.values())
 
 
 def settled(read: Callable[[], dict[str, Known]], wanted: int) -> dict[str, Known]:
