@@ -138,7 +138,10 @@ def _latency_rule(run: Row) -> str:
 
 
 def _cost_rule(run: Row) -> str:
-    rule = "Tokens of each call at the prices of the view prices; unknown if one call has no price."
+    rule = (
+        "Tokens of each call at the prices of the view prices; unknown if one call has no price, "
+        "or may have used tokens that nobody counted."
+    )
     if run["cost_efficiency"] is None:
         return rule
     return (
@@ -196,8 +199,9 @@ _RULES = {
         lambda run: words.compact(run["total_tokens"]),
         _tokens_note,
         lambda run: (
-            "Of every answered call, in and out, caches and reasoning included; unknown as soon as "
-            f"one answered call told none. Counted by: {words.known(run['token_source'])}."
+            "Of every call, in and out, caches and reasoning included; unknown as soon as one that "
+            "was answered or broke off told none; a request that was refused used none. "
+            f"Counted by: {words.known(run['token_source'])}."
         ),
         "SELECT coalesce(known_input_tokens, 0) + coalesce(known_output_tokens, 0)\n"
         "    AS total_tokens\n"
@@ -207,7 +211,9 @@ _RULES = {
     "cost_usd": _Rule(
         "Cost",
         lambda run: words.cost(run["cost_usd"]),
-        lambda run: "a price is unknown" if run["cost_usd"] is None else "at list prices",
+        lambda run: (
+            "a price or a count is unknown" if run["cost_usd"] is None else "at list prices"
+        ),
         _cost_rule,
         "SELECT coalesce(known_cost_usd, 0.0) AS cost_usd\n"
         f"FROM outcomes WHERE {_COUNTED}\n"

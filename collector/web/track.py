@@ -20,10 +20,10 @@ Floats = npt.NDArray[np.float64]
 def track(calls: pa.Table, tools: pa.Table, start_ns: int) -> dict[str, Any]:
     """The state after each change, as columns: `at_ms` from the start, in order, and sums.
 
-    A call counts when it begins, its tokens when it ends. `calls_without_tokens` counts the
-    answered ones that lack them: the tokens are then at least so many. `tool` is an index into
-    `tools`, -1 before the first. `calls` has the rows of `model_calls` by start, `tools` those of
-    `tool_calls`.
+    A call counts when it begins, its tokens when it ends. `calls_without_tokens` counts those that
+    may have used some which nobody counted: the tokens are then at least so many. `tool` is an
+    index into `tools`, -1 before the first. `calls` has the rows of `model_calls` by start, `tools`
+    those of `tool_calls`.
     """
     began = _ms(calls["start_ns"], start_ns)
     ended = _ms(pa.compute.coalesce(calls["end_ns"], calls["start_ns"]), start_ns)
@@ -40,7 +40,7 @@ def track(calls: pa.Table, tools: pa.Table, start_ns: int) -> dict[str, Any]:
 
     failed = np.asarray(calls["is_failed"].to_numpy(), bool)
     input_tokens, output_tokens = _filled(calls["input_tokens"]), _filled(calls["output_tokens"])
-    lacks = ~failed & ((input_tokens < 0) | (output_tokens < 0))
+    lacks = np.asarray(calls["tokens_unknown"].to_numpy(), bool)
     picks = np.unique(np.linspace(0, len(order) - 1, min(len(order), MAX_SAMPLES)).astype(int))
 
     def thin(values: npt.NDArray[Any]) -> list[Any]:

@@ -94,7 +94,7 @@ LIMIT {most}
 _CALLS = """
 SELECT
     trace_id, span_id, call_id, attempt, start_ns, end_ns, error_type IS NOT NULL AS is_failed,
-    input_tokens, output_tokens
+    input_tokens, output_tokens, tokens_unknown
 FROM model_calls
 WHERE run_id = $run
 ORDER BY start_ns, attempt

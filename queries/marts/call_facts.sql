@@ -7,11 +7,11 @@
 -- attempts: BIGINT: HTTP attempts
 -- calls: BIGINT: calls, each with all its attempts
 -- answered: BIGINT: attempts that were answered
--- calls_without_usage: BIGINT: answered ones without input or output tokens
+-- calls_without_usage: BIGINT: those that may have used tokens which nobody counted, see model_calls
 -- known_input_tokens: BIGINT: sum over the attempts that have the figure
 -- known_output_tokens: BIGINT: sum over the attempts that have the figure
 -- known_cost_usd: DOUBLE: sum over the attempts that have a price
--- calls_without_cost: BIGINT: answered ones without a price
+-- calls_without_cost: BIGINT: answered ones and those of unknown tokens, without a price
 -- first_byte_ns: BIGINT: time before a first byte, summed over the attempts where it is known
 -- call_class: VARCHAR: the failure class that the end of the calls proves; NULL if none
 -- failed_kind: VARCHAR: the kind of the failed attempts at the end, NULL if there are none:
@@ -111,13 +111,12 @@ totals AS (
         count(CASE WHEN attempt = 1 THEN 1 END) AS calls,
         count(CASE WHEN is_answered THEN 1 END) AS answered,
         count(CASE WHEN is_main_answered THEN 1 END) AS main_answered,
-        count(
-            CASE WHEN is_answered AND (input_tokens IS NULL OR output_tokens IS NULL) THEN 1 END
-        ) AS calls_without_usage,
+        count(CASE WHEN tokens_unknown THEN 1 END) AS calls_without_usage,
         CAST(sum(input_tokens) AS BIGINT) AS known_input_tokens,
         CAST(sum(output_tokens) AS BIGINT) AS known_output_tokens,
         sum(cost_usd) AS known_cost_usd,
-        count(CASE WHEN is_answered AND cost_usd IS NULL THEN 1 END) AS calls_without_cost,
+        count(CASE WHEN (is_answered OR tokens_unknown) AND cost_usd IS NULL THEN 1 END)
+            AS calls_without_cost,
         sum(CASE WHEN is_answered THEN first_token_ms ELSE coalesce(first_token_ms, latency_ms) END)
             AS first_byte_ms,
         min(CASE WHEN is_main THEN start_ns END) AS first_ns,

@@ -11,14 +11,14 @@
 -- is_complete: BOOLEAN: root and all phases closed, no orphan among the harness' spans, nothing
 --     dropped
 -- is_measured: BOOLEAN: each phase, call and tool call with a live start and end
--- is_reconciled: BOOLEAN: every answered call has usage, and no second source of tokens disagrees
---     by more than 1 %
+-- is_reconciled: BOOLEAN: every call that was answered or broke off has usage, and no second source
+--     of tokens disagrees by more than 1 %
 -- is_watched: BOOLEAN: every model call went through the recording proxy
 -- orphans: BIGINT: spans of the harness whose parent never came
 -- agent_orphans: BIGINT: other spans whose parent never came
 -- dropped: BIGINT: spans that the harness lost, and attributes, events and links that any sender
 --     left out
--- calls_without_usage: BIGINT: answered calls without tokens
+-- calls_without_usage: BIGINT: attempts, answered or broken off, that lack tokens
 -- token_sources: VARCHAR: what each source says of the tokens
 -- tokens_differ_by: DOUBLE: the largest difference to what the calls came to, as a share of it
 WITH orphaned AS (

@@ -16,6 +16,8 @@
 -- cache_read_tokens: BIGINT: of those in: read from a cache
 -- cache_creation_tokens: BIGINT: of those in: written to a cache
 -- reasoning_tokens: BIGINT: of those out: reasoning
+-- tokens_unknown: BOOLEAN: it may have used tokens that nobody counted: it was answered, or broke
+--     off on the way, and a count is missing. What was refused or never arrived used none
 -- latency_ms: DOUBLE: how long it took, ms; NULL when nobody told its end
 -- first_token_ms: DOUBLE: from the request to the first of the answer, ms
 -- finish_reason: VARCHAR: why the model stopped, in the words of the provider
@@ -98,6 +100,15 @@ SELECT
     n.cache_read_tokens,
     n.cache_creation_tokens,
     n.reasoning_tokens,
+    (n.input_tokens IS NULL OR n.output_tokens IS NULL)
+    AND NOT coalesce(
+        coalesce(n.http_status, TRY_CAST(n.error_type AS BIGINT)) >= 400
+        OR lower(n.error_type) IN (
+            'connection_refused', 'connection_failed', 'name_resolution_failed', 'replay_exhausted',
+            'econnrefused', 'enotfound', 'eai_again'
+        ),
+        false
+    ) AS tokens_unknown,
     (n.end_ns - n.start_ns) / 1000000.0 AS latency_ms,
     n.first_token_ms,
     n.finish_reason,

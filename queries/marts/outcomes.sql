@@ -18,11 +18,11 @@
 -- attempts: BIGINT: HTTP attempts to call a model; NULL if none is known
 -- calls: BIGINT: calls
 -- answered: BIGINT: attempts that were answered
--- calls_without_usage: BIGINT: answered ones without tokens
+-- calls_without_usage: BIGINT: those that may have used tokens which nobody counted
 -- known_input_tokens: BIGINT: tokens in, of those that have them
 -- known_output_tokens: BIGINT: tokens out, of those that have them
 -- known_cost_usd: DOUBLE: cost of those that have a price
--- calls_without_cost: BIGINT: answered ones without a price
+-- calls_without_cost: BIGINT: answered ones and those of unknown tokens, without a price
 -- failed_attempts: BIGINT: failed attempts at the end, of the most frequent kind
 -- trailing_attempts: BIGINT: failed attempts at the end
 -- end_attribute: VARCHAR: what tells how the calls ended

@@ -11,15 +11,15 @@
 -- failure_class: VARCHAR: see failure_classes
 -- pass: INTEGER: 1 passed, 0 did not, NULL without a verdict
 -- partial_score: DOUBLE: 0 to 1, where the task grades by parts
--- prompt_tokens: BIGINT: tokens in; NULL when an answered call lacks them, or when calls may be
---     unseen
+-- prompt_tokens: BIGINT: tokens in; NULL when a call that was answered or broke off lacks them, or
+--     when calls may be unseen
 -- completion_tokens: BIGINT: tokens out; NULL as above
 -- total_tokens: BIGINT: both
 -- token_source: VARCHAR: `calls`, `metrics` (an agent's totals, where it tells of no call),
 --     `record` (a published count), or where the publisher displayed them
 -- known_prompt_tokens: BIGINT: the tokens in of those calls that have them
 -- known_completion_tokens: BIGINT: the tokens out of those calls that have them
--- calls_without_usage: BIGINT: answered calls that lack tokens
+-- calls_without_usage: BIGINT: attempts, answered or broken off, that lack tokens
 -- model_calls: BIGINT: calls to a model, each with all its attempts
 -- model_attempts: BIGINT: HTTP attempts
 -- tokens_per_correct: DOUBLE: total_tokens of a run that passed

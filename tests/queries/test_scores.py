@@ -57,6 +57,14 @@ RUNS = {
     ),
     "spoiled": Run("spoiled", calls=(GOOD, LIMITED), verdict="failure"),
     "no usage": Run("no usage", verdict="success", calls=(GOOD, Call(tokens=None))),
+    "broken off": Run(
+        "broken off", verdict="success", calls=(GOOD, Call(200, "connection_cut", tokens=None))
+    ),
+    "abandoned": Run("abandoned", calls=(GOOD, Call(None, "client_disconnected", tokens=None))),
+    "only refused": Run("only refused", calls=(LIMITED, Call(401, tokens=None))),
+    "nobody there": Run(
+        "nobody there", calls=(Call(None, "connection_refused", tokens=None, finish=None),)
+    ),
     "retried": Run(
         "retried", verdict="success", calls=(Call(429, tokens=None, call="x"), Call(call="x"))
     ),
@@ -122,6 +130,23 @@ def test_tokens_are_null_when_an_answered_call_lacks_them_and_the_known_stand_be
     assert (row["known_prompt_tokens"], row["calls_without_usage"]) == (100, 1)
     assert row["composite"] < row["composite_high"]
     assert row["coverage"] == pytest.approx(0.65 / 0.8)
+
+
+@pytest.mark.parametrize("run", ["broken off", "abandoned"])
+def test_a_call_that_broke_off_may_have_used_tokens_so_their_sum_is_unknown(
+    scores: Answers, run: str
+) -> None:
+    row = scores[run]
+    assert (row["total_tokens"], row["cost_usd"], row["cost_efficiency"]) == (None, None, None)
+    assert (row["known_prompt_tokens"], row["calls_without_usage"]) == (100, 1)
+
+
+@pytest.mark.parametrize("run", ["only refused", "nobody there"])
+def test_a_watched_run_of_which_every_attempt_was_refused_is_known_to_have_used_nothing(
+    scores: Answers, run: str
+) -> None:
+    row = scores[run]
+    assert (row["total_tokens"], row["cost_usd"], row["calls_without_usage"]) == (0, 0, 0)
 
 
 def test_attempts_of_one_call_are_one_call(scores: Answers) -> None:

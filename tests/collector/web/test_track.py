@@ -19,6 +19,7 @@ _CALLS = pa.schema(
         ("is_failed", pa.bool_()),
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
+        ("tokens_unknown", pa.bool_()),
     ]
 )
 _TOOLS = pa.schema([("tool", pa.string()), ("start_ns", pa.int64())])
@@ -26,7 +27,10 @@ _TOOLS = pa.schema([("tool", pa.string()), ("start_ns", pa.int64())])
 
 def calls(*rows: tuple[int, int | None, bool, int | None, int | None]) -> pa.Table:
     names = _CALLS.names
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], _CALLS)
+    return pa.Table.from_pylist(
+        [dict(zip(names, (*row, not row[2] and None in row[3:]), strict=True)) for row in rows],
+        _CALLS,
+    )
 
 
 def tools(*rows: tuple[str | None, int]) -> pa.Table:
