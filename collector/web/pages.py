@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +15,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..store.query_error import QueryError
 from . import assets, words
@@ -77,6 +80,29 @@ def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
     return web.Response(text=render(template, **values), status=status, content_type="text/html")
 
 
+_LATER = Markup("<!-- later -->")  # no value can hold it: all are escaped
+
+
+async def page_in_two(
+    request: web.Request, template: str, later: Callable[[], Awaitable[str]], **values: Any
+) -> web.StreamResponse:
+    """The answer that shows a template filled: what stands before its `later` is sent at once, so
+    that it is read while the rest is being made. What `later` raises stands in the rest's place."""
+    first, _, last = render(template, later=_LATER, **values).partition(_LATER)
+    response = web.StreamResponse(headers={"Content-Type": "text/html; charset=utf-8"})
+    # Whoever has gone away needs no rest.
+    with contextlib.suppress(ConnectionResetError):
+        await response.prepare(request)
+        await response.write(first.encode())
+        try:
+            rest = await later()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the first part is out
+            rest = render("message.html", error=_told(request, error))
+        await response.write((rest + last).encode())
+        await response.write_eof()
+    return response
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the handlers of pages need."""
@@ -90,29 +116,36 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever a handler raises becomes a page, or JSON under `/api/`."""
     try:
         return await handler(request)
-    except PageError as error:
-        return _answer(request, error)
-    except QueryError as error:
-        told = PageError(
-            STATUS[error.kind], _sentence(error.message, error.hint), way=request.path_qs
-        )
-        told.text = "Try again"
-        return _answer(request, told)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        if error.status == 404:
-            return _answer(request, PageError(404, "There is no such page."))
-        return _answer(request, PageError(error.status, _sentence(error.text or error.reason)))
-    except duckdb.Error as error:
-        print(f"spanscore: {request.path}: {error}", file=sys.stderr, flush=True)
-        reason = str(error).partition("\n")[0]
-        sentence = f"The database cannot be read: {reason}. `spanscore doctor` looks at its files."
-        return _answer(request, PageError(500, sentence, way=request.path_qs, text="Try again"))
-    except Exception:  # noqa: BLE001 - a defect of ours, told to whoever runs the collector
-        traceback.print_exc()
-        sentence = "This page has a defect; the collector's output has its traceback."
-        return _answer(request, PageError(500, sentence))
+        return _answer(request, _told(request, error))
+    except Exception as error:  # noqa: BLE001 - defects too are told, as such
+        return _answer(request, _told(request, error))
+
+
+def _told(request: web.Request, error: Exception) -> PageError:
+    """What people are told of an error; what points at the collector's files or code is printed."""
+    match error:
+        case PageError():
+            return error
+        case QueryError():
+            sentence = _sentence(error.message, error.hint)
+            return PageError(STATUS[error.kind], sentence, way=request.path_qs, text="Try again")
+        case web.HTTPException(status=404):
+            return PageError(404, "There is no such page.")
+        case web.HTTPException():
+            return PageError(error.status, _sentence(error.text or error.reason))
+        case duckdb.Error():
+            print(f"spanscore: {request.path}: {error}", file=sys.stderr, flush=True)
+            reason = str(error).partition("\n")[0]
+            hint = "`spanscore doctor` looks at its files."
+            sentence = f"The database cannot be read: {reason}. {hint}"
+            return PageError(500, sentence, way=request.path_qs, text="Try again")
+        case _:
+            traceback.print_exception(error)
+            sentence = "This page has a defect; the collector's output has its traceback."
+            return PageError(500, sentence)
 
 
 def _sentence(*parts: str | None) -> str:

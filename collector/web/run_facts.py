@@ -77,16 +77,12 @@ _KIN = {
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """All that the page of a run says at once."""
+    """What the page of a run begins with: what became of it, and whose fault it was."""
 
     run: Row
     failure: Row | None
     phases: dict[str, Row]
     """By role."""
-    calls: list[Row]
-    tools: list[Row]
-    others: dict[str, list[Row]]
-    """Runs to compare with, by what they have in common."""
 
     def attribute(self, role: str, key: str) -> str | None:
         """What a phase says, as text; None when it does not."""
@@ -96,6 +92,16 @@ class RunFacts:
     def texts(self, role: str, key: str) -> list[str]:
         """A list that a phase says; empty when it does not."""
         return texts_of(self.attribute(role, key))
+
+
+@dataclass(frozen=True, slots=True)
+class RunLists:
+    """What the page of a run goes on with, each list with one row more than is shown at once."""
+
+    calls: list[Row]
+    tools: list[Row]
+    others: dict[str, list[Row]]
+    """Runs to compare with, by what they have in common."""
 
 
 def read_facts(cursor: duckdb.DuckDBPyConnection, run_id: str) -> RunFacts | None:
@@ -111,8 +117,14 @@ def read_facts(cursor: duckdb.DuckDBPyConnection, run_id: str) -> RunFacts | Non
         run=run,
         failure=failures[0] if failures else None,
         phases={phase["role"]: phase for phase in phases},
-        calls=read_calls(cursor, run_id, 0),
-        tools=read_tools(cursor, run_id, 0),
+    )
+
+
+def read_lists(cursor: duckdb.DuckDBPyConnection, run: Row) -> RunLists:
+    """The lists of the run that `read_facts` found."""
+    return RunLists(
+        calls=read_calls(cursor, run["run_id"], 0),
+        tools=read_tools(cursor, run["run_id"], 0),
         others=_read_others(cursor, run),
     )
 

@@ -8,11 +8,21 @@ from aiohttp import web
 
 from .again import again
 from .badge import badge_lines
-from .pages import PageError, Site, page
+from .pages import PageError, Site, page, page_in_two, render
 from .reads import Row
 from .run_axes import axes, breakdown, parts_of_time
-from .run_facts import PAGE_ROWS, RunFacts, read_calls, read_facts, read_logs, read_tools
+from .run_facts import (
+    PAGE_ROWS,
+    RunFacts,
+    RunLists,
+    read_calls,
+    read_facts,
+    read_lists,
+    read_logs,
+    read_tools,
+)
 from .run_routes import no_run
+from .run_span import CUT_CHARACTERS
 
 WORKSPACE = ("expected", "artefact", "unexpected", "forbidden")
 
@@ -20,11 +30,10 @@ _PARTS = {"calls": read_calls, "tools": read_tools, "logs": read_logs}
 
 
 def shown(facts: RunFacts) -> dict[str, Any]:
-    """What the templates of a run are filled with."""
+    """What the templates of a run are filled with, its lists aside."""
     return {
         "run": facts.run,
         "failure": facts.failure,
-        "facts": facts,
         "axes": axes(facts),
         "breakdown": breakdown(facts),
         "time": parts_of_time(facts.run),
@@ -32,8 +41,15 @@ def shown(facts: RunFacts) -> dict[str, Any]:
         "verify": _verify(facts),
         "again": again(facts),
         "badge": badge_lines(facts.run),
-        "calls": facts.calls,
-        "tools": facts.tools,
+    }
+
+
+def listed(lists: RunLists) -> dict[str, Any]:
+    """What the templates of a run are filled with of its lists."""
+    return {
+        "calls": lists.calls,
+        "tools": lists.tools,
+        "others": lists.others,
         "page_rows": PAGE_ROWS,
     }
 
@@ -41,12 +57,18 @@ def shown(facts: RunFacts) -> dict[str, Any]:
 def add_run_routes(app: web.Application, site: Site) -> None:
     """Serve the page of a run and the further rows of its tables."""
 
-    async def run(request: web.Request) -> web.Response:
+    async def run(request: web.Request) -> web.StreamResponse:
         run_id = request.match_info["run_id"]
         facts = await site.reads.run(read_facts, run_id)
         if facts is None:
             raise no_run(run_id)
-        return page("run.html", here="/runs", offline=None, **shown(facts))
+        values = {"offline": None, **shown(facts)}
+
+        async def details() -> str:
+            lists = await site.reads.run(read_lists, facts.run)
+            return render("run_details.html", **values, **listed(lists))
+
+        return await page_in_two(request, "run.html", details, here="/runs", **values)
 
     async def part(request: web.Request) -> web.Response:
         run_id, name = request.match_info["run_id"], request.match_info["part"]
@@ -87,6 +109,14 @@ def _verify(facts: RunFacts) -> Row | None:
     return {
         "status": facts.attribute("verify", "test.suite.run.status"),
         "counts": {key.replace("_", " "): value for key, value in told.items() if value},
-        "stdout": facts.attribute("verify", "spanscore.verify.stdout_tail"),
-        "stderr": facts.attribute("verify", "spanscore.verify.stderr_tail"),
+        "stdout": _end(facts.attribute("verify", "spanscore.verify.stdout_tail")),
+        "stderr": _end(facts.attribute("verify", "spanscore.verify.stderr_tail")),
     }
+
+
+def _end(text: str | None) -> str | None:
+    if text is None or len(text) <= CUT_CHARACTERS:
+        return text
+    return (
+        f"[of {len(text):,} characters the last; the span has them all]\n{text[-CUT_CHARACTERS:]}"
+    )

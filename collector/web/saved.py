@@ -13,8 +13,8 @@ from markupsafe import Markup
 from . import assets
 from .bundle import bundle
 from .pages import render
-from .run_facts import RunFacts, read_facts, read_logs
-from .run_page import shown
+from .run_facts import RunFacts, RunLists, read_facts, read_lists, read_logs
+from .run_page import listed, shown
 from .run_routes import packed
 from .run_span import read_spans
 from .waterfall import Waterfall, read_waterfall
@@ -40,10 +40,11 @@ def saved_page(cursor: duckdb.DuckDBPyConnection, run_id: str) -> bytes | None:
         "texts": texts,
         "spans": read_spans(cursor, run_id, texts, CUT_CHARACTERS),
     }
-    return _filled(facts, data, read_logs(cursor, run_id, 0), made).encode()
+    lists = read_lists(cursor, facts.run)
+    return _filled(facts, lists, data, read_logs(cursor, run_id, 0), made).encode()
 
 
-def _filled(facts: RunFacts, data: Any, logs: list[Any], made: Waterfall) -> str:
+def _filled(facts: RunFacts, lists: RunLists, data: Any, logs: list[Any], made: Waterfall) -> str:
     style = "\n".join(assets.files()[name].decode() for name in _STYLES)
     theme = assets.files()["theme.js"].decode()
     script = bundle("run.js")
@@ -58,6 +59,7 @@ def _filled(facts: RunFacts, data: Any, logs: list[Any], made: Waterfall) -> str
         data=Markup(orjson.dumps(data).decode().replace("<", "\\u003c")),
         offline={"logs": logs, "spans": made.about["rows"]},
         **shown(facts),
+        **listed(lists),
     )
 
 

@@ -38,6 +38,7 @@ async function refreshPage() {
   const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
   if (!response.ok) return false;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (page.querySelector("#details > .message")) return false;
   for (const name of ["verdict", "details"]) {
     const part = page.getElementById(name);
     if (part) document.getElementById(name).replaceChildren(...part.childNodes);

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import duckdb
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
 from spanscore.collector.store.query_error import QueryError
 from spanscore.collector.web import assets
-from spanscore.collector.web.pages import PageError, errors, segment
+from spanscore.collector.web.pages import PageError, errors, page_in_two, segment, templates
 from tests.support.harness_run import Run
 from tests.support.pages import pages_of
 
@@ -28,7 +30,7 @@ async def test_what_comes_from_spans_is_escaped(tmp_path: Path) -> None:
     assert f'href="/runs/{segment(EVIL)}"' in text
 
 
-@pytest.mark.parametrize(
+ERRORS = pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
         (PageError(404, "There is no run x."), 404, "There is no run x."),
@@ -44,6 +46,9 @@ async def test_what_comes_from_spans_is_escaped(tmp_path: Path) -> None:
         (ValueError("a defect"), 500, "This page has a defect"),
     ],
 )
+
+
+@ERRORS
 async def test_an_error_is_a_page_with_one_sentence_and_a_way_on(
     error: Exception, status: int, sentence: str
 ) -> None:
@@ -61,6 +66,60 @@ async def test_an_error_is_a_page_with_one_sentence_and_a_way_on(
         response = await client.get("/api/x")
         assert (response.status, response.content_type) == (status, "application/json")
         assert sentence in (await response.json())["error"]["message"]
+
+
+class Halves:
+    """An application whose one page comes in two, the second once `made` is set."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.made = asyncio.Event()
+        self._error = error
+        self.app = web.Application(middlewares=[errors])
+        self.app.router.add_get("/x", self._page)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return await page_in_two(request, "halves.html", self._later)
+
+    async def _later(self) -> str:
+        await self.made.wait()
+        if self._error is not None:
+            raise self._error
+        return "<p>the rest</p>"
+
+
+@pytest.fixture
+def halves_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is nothing but its rest, between a first and a last line."""
+    loader = DictLoader({"halves.html": "<h1>first</h1>\n{{ later }}\n<p>last</p>"})
+    chosen = ChoiceLoader([loader, PackageLoader("spanscore.collector.web", "templates")])
+    monkeypatch.setattr(templates, "loader", chosen)
+
+
+async def test_the_first_half_of_a_page_is_sent_while_the_rest_is_being_made(
+    halves_template: None,
+) -> None:
+    halves = Halves()
+    async with TestClient(TestServer(halves.app)) as client:
+        response = await client.get("/x")
+        assert await response.content.readuntil(b"</h1>") == b"<h1>first</h1>"
+        halves.made.set()
+        assert await response.text() == "\n<p>the rest</p>\n<p>last</p>"
+
+
+@ERRORS
+async def test_an_error_of_the_rest_stands_in_its_place(
+    halves_template: None, error: Exception, status: int, sentence: str
+) -> None:
+    halves = Halves(error)
+    halves.made.set()
+    async with TestClient(TestServer(halves.app)) as client:
+        response = await client.get("/x")
+        text = await response.text()
+    assert response.status == 200
+    assert text.startswith("<h1>first</h1>")
+    assert text.endswith("<p>last</p>")
+    assert f'<p class="code">{status}</p>' in text
+    assert f"<h1>{sentence}" in text
 
 
 async def test_static_files_are_kept_for_ever_under_their_version(tmp_path: Path) -> None:
