@@ -230,6 +230,7 @@ def test_a_hostile_run_is_text_and_nothing_else(pages: Served, visit: Open) -> N
     expect(panel).to_contain_text("characters; the raw JSON has them all")
     panel.get_by_text("Raw JSON", exact=True).click()
     expect(panel.locator("pre")).to_contain_text("evil.example")
+    assert panel.locator("pre").evaluate("(text) => text.textContent.length") > len(HUGE)
     assert page.locator("#panel a").count() == 0
     width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert width <= 0

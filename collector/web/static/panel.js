@@ -4,6 +4,8 @@ import { copyButton } from "./copy.js";
 import { element } from "./element.js";
 import { duration } from "./words.js";
 
+const PIECE = /[^]{1,4000}/gu;
+
 export class Panel {
   constructor(root, source, closed) {
     Object.assign(this, { root, source, closed });
@@ -72,9 +74,15 @@ export class Panel {
     const details = element("details", {}, element("summary", {}, "Raw JSON"), text);
     details.addEventListener("toggle", async () => {
       if (!details.open || text.textContent) return;
-      const whole = JSON.stringify(await this.source.span(span.trace_id, span.span_id, span.origin, true), null, 2);
-      text.textContent = whole;
-      details.append(element("div", { className: "actions" }, copyButton("copy JSON", whole)));
+      try {
+        const whole = JSON.stringify(await this.source.span(span.trace_id, span.span_id, span.origin, true), null, 2);
+        // Each piece is laid out by itself, and when it is seen: a line of a million characters takes minutes.
+        text.replaceChildren(...whole.match(PIECE).map((piece) => element("span", {}, piece)));
+        details.append(element("div", { className: "actions" }, copyButton("copy JSON", whole)));
+      } catch (error) {
+        text.textContent = error.message;
+        details.addEventListener("toggle", () => text.replaceChildren(), { once: true });
+      }
     });
     return [element("h3", {}, "Everything"), details];
   }
