@@ -135,10 +135,10 @@ def _differences(
     casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind, *_ in described)
     connection.execute(f"CREATE VIEW b AS SELECT {casts} FROM '{out}/spark/{view}/*.parquet'")
     names = ", ".join(f'"{name}"' for name, *_ in described)
-    told: list[Any] = [
+    told: list[tuple[Any, ...]] = [
         connection.execute(
             f"SELECT count(*), sum(CAST(hash({names}) AS HUGEINT)) FROM {side}"
-        ).fetchone()
+        ).fetchall()[0]
         for side in "ab"
     ]
     if told[0] == told[1]:
