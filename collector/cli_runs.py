@@ -91,6 +91,13 @@ def show(
 
 
 @commands.command(
+    "leaderboard",
+    help="Print the leaderboard: `spanscore score` by the name of what it prints.",
+    epilog="**Examples**\n\n"
+    "`spanscore leaderboard --format csv > leaderboard.csv` has all columns.\n\n"
+    "`spanscore leaderboard --engine spark --master spark://HOST:7077 --lake s3://bench/lake`",
+)
+@commands.command(
     epilog="**Examples**\n\n"
     "`spanscore score` prints the leaderboard: agents and models, their rates and intervals.\n\n"
     "`spanscore score --format csv > leaderboard.csv` has all columns.\n\n"

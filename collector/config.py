@@ -153,7 +153,8 @@ class Settings(BaseSettings):
         None, ge=10 << 20, description="Remove the oldest runs above this size of the file."
     )
     lake: str | None = Field(
-        None, description="Write Parquet there too: a folder, or s3://BUCKET/PREFIX."
+        None,
+        description="A folder or s3://BUCKET/PREFIX: serve writes Parquet there, Spark reads it.",
     )
     lake_every: Age = Field(
         timedelta(minutes=2), gt=timedelta(0), description="How old a row gets before it is there."

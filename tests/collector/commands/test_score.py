@@ -1,4 +1,4 @@
-"""`spanscore score` prints the leaderboard."""
+"""`spanscore score`, and `spanscore leaderboard`, print the leaderboard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from spanscore.collector.cli import app
 from spanscore.collector.commands.score import score
 from spanscore.collector.config import Settings
 from spanscore.queries.catalog import builtin
@@ -55,3 +57,13 @@ def test_json_and_csv_give_every_column_of_the_view(
     score(made, "csv")
     found = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
     assert list(found[0]) == list(rows[0])
+
+
+def test_leaderboard_is_score_by_another_name(made: Settings) -> None:
+    asked = [
+        CliRunner().invoke(app, [name, "--db", str(made.db), "--format", "json"])
+        for name in ("leaderboard", "score")
+    ]
+    assert [one.exit_code for one in asked] == [0, 0]
+    assert asked[0].output == asked[1].output
+    assert json.loads(asked[0].output)[0]["agent"] == "a"
