@@ -33,6 +33,10 @@ _SET_SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _NO_PROGRAM, _NO_PERMISSION = 127, 126
 
+SEES_CHILDREN = os.path.isdir("/proc/self/task")
+"""Whether the kernel tells what a process started (Linux). Elsewhere the command's own process
+group is what can be ended; what left it stays."""
+
 
 class Supervisor:
     """One command, from its start until nothing of it is left."""
@@ -132,6 +136,9 @@ class Supervisor:
 
         Stopped first, so that none can fork faster than it is found.
         """
+        if not SEES_CHILDREN:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
         deadline_s = time.monotonic() + KILL_S
         while found := self._living():
             if time.monotonic() > deadline_s:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spanscore.instrumentation.container import BackendError, Mount
+from spanscore.instrumentation.container import BackendError, Mount, process
 from spanscore.instrumentation.container.process import ProcessBackend
 
 from .commands import Bench
@@ -49,6 +49,28 @@ def test_exit_code_and_interval_are_those_of_the_command(bench: Bench) -> None:
     assert ended.finished_ns is not None
     assert before_ns <= ended.started_ns <= ended.finished_ns - 300_000_000
     assert ended.finished_ns <= time.time_ns()
+
+
+WITHOUT_PROC = """\
+import sys
+sys.path.insert(0, {folder!r})
+import supervisor
+supervisor.SEES_CHILDREN, supervisor.descendants = False, lambda pid: []
+supervisor.main()
+"""
+
+
+def test_where_no_process_can_be_found_the_group_of_the_command_is_ended(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = tmp_path / "blind.py"
+    blind.write_text(WITHOUT_PROC.format(folder=str(Path(process.__file__).parent)))
+    monkeypatch.setattr(process, "_SUPERVISOR", blind)
+    monkeypatch.setattr(process, "GRACE_S", 0.2)
+    deaf = "trap '' TERM; sleep 1000 & echo $!; wait; sleep 1000"
+    ended = bench.run("sh", "-c", deaf, timeout_s=1.0)
+    assert (ended.timed_out, ended.exit_code) == (True, 137)
+    assert not _lives(bench.out.strip())
 
 
 @pytest.mark.parametrize(("program", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
