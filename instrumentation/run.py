@@ -135,9 +135,12 @@ def _clean_up(
     phase: Phase, harness: Harness, terms: Terms, place: Workplace, outcome: Outcome
 ) -> None:
     outcome.output_tail = end_of(place.stderr, TAIL_BYTES) or end_of(place.stdout, TAIL_BYTES)
-    try:
-        if terms.keep is not None:
+    if terms.keep is not None:
+        try:
             outcome.kept = place.keep_in(terms.keep / outcome.run_id)
+        except OSError as error:  # the run is none the worse for it
+            harness.tell(f"the workspace could not be kept in {terms.keep}: {error}")
+    try:
         place.remove()
         outcome.removed = [str(place.folder)]
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from spanscore.instrumentation.container.docker import DockerBackend
 from spanscore.instrumentation.container.process import ProcessBackend
 from spanscore.instrumentation.delivery import Collector, refusal
 from spanscore.instrumentation.harness import Cancellation, Harness
+from spanscore.instrumentation.images import install_line
 from spanscore.instrumentation.launch import check_command_line
 from spanscore.instrumentation.plugins import PluginError
 from spanscore.instrumentation.proxy import ProxyError
@@ -147,6 +149,11 @@ def check(backend: Backend, terms: Terms, cell: Cell) -> None:
         backend.image(terms.image_of(cell.task))
     elif terms.user or terms.cpu_limit or terms.docker_socket:
         raise BackendError("--user, --cpus and --docker-socket need --container docker")
+    elif shutil.which(cell.agent.command[0]) is None:
+        raise BackendError(
+            f"{cell.agent.command[0]} is not on this machine's PATH; install it "
+            f"({install_line(cell.agent)}), or name an image that has it with --image"
+        )
 
 
 @contextmanager

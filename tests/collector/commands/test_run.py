@@ -45,6 +45,20 @@ def test_a_run_leaves_every_phase_and_a_score_and_says_that_it_is_provisional(
     assert "spanscore.duckdb.serve.json" not in left
 
 
+def test_a_workspace_that_cannot_be_kept_is_told_and_spoils_nothing(tmp_path: Path) -> None:
+    commands = Commands(tmp_path)
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    printed = run_shipped(commands, "outcome-passes", "--keep", no_folder)
+    assert printed.code == 0, printed.err
+    assert f"the workspace could not be kept in {no_folder}" in printed.err
+    [row] = printed.rows
+    assert (row["outcome"], row["kept"]) == ("pass", None)
+    [span] = commands.sql("SELECT attributes AS told FROM spans WHERE role = 'cleanup'")
+    assert "spanscore.cleanup.removed" in span["told"]
+    assert "spanscore.harness.error" not in span["told"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -58,6 +72,7 @@ def test_a_run_leaves_every_phase_and_a_score_and_says_that_it_is_provisional(
         (["--user", "root"], "'root' must be numbers"),
         (["--container", "docker"], "needs an image; name one with --image"),
         (["--image", "no/such-image"], "no Docker engine answers"),
+        (["--agent", "openhands"], "is not on this machine's PATH; install it (pip install openh"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_sentence_before_anything_starts(
