@@ -1,6 +1,6 @@
 """Span roles and attribute names of a run; docs/conventions.md says what each one means.
 
-Names follow the OTel semantic conventions (gen_ai, container, process, test, vcs, http); what they
+Names follow the OTel semantic conventions (gen_ai, container, process, test, http); what they
 lack is under `spanscore.`. An attribute that nobody could find out is left out, never sent as 0.
 """
 
@@ -131,7 +131,6 @@ SPANS_DROPPED = "spanscore.spans.dropped"
 WORKSPACE_PATH = "spanscore.workspace.path"
 WORKSPACE_FILE_COUNT = "spanscore.workspace.file_count"
 WORKSPACE_BASELINE_HASH = "spanscore.workspace.baseline_hash"
-WORKSPACE_REVISION = "vcs.ref.head.revision"
 WORKSPACE_ADDED = "spanscore.workspace.added"
 WORKSPACE_ADDED_COUNT = "spanscore.workspace.added_count"
 WORKSPACE_REMOVED = "spanscore.workspace.removed"
