@@ -8,15 +8,14 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 import orjson
-import pyarrow as pa
 from rich.console import Console
 
 from spanscore.queries.comparing import Comparison, compare
 from spanscore.queries.statistics import Interval
 
-from ..answers import ask
 from ..config import Settings
-from ..store.query import QueryResult
+from .runs import quoted
+from .show import rows_of
 
 
 class NothingInCommonError(Exception):
@@ -28,8 +27,8 @@ def compare_two(settings: Settings, a: str, b: str, form: Literal["table", "json
 
     Raises NothingInCommonError, QueryError, DatabaseError, InboxError and ClientError.
     """
-    sides = f"a = {_quoted(a)} AND b = {_quoted(b)}"
-    pairs = _rows(ask(settings, f"FROM comparison WHERE {sides} ORDER BY shared, task, nth"))
+    sides = f"a = {quoted(a)} AND b = {quoted(b)}"
+    pairs = rows_of(settings, f"FROM comparison WHERE {sides} ORDER BY shared, task, nth")
     if not pairs:
         raise NothingInCommonError(_what_there_is(settings, a, b))
     result = compare(pairs)
@@ -43,18 +42,8 @@ def compare_two(settings: Settings, a: str, b: str, form: Literal["table", "json
         _say(result)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _rows(result: QueryResult) -> list[dict[str, Any]]:
-    return list(pa.Table.from_batches(result.batches, result.schema).to_pylist())
-
-
 def _what_there_is(settings: Settings, a: str, b: str) -> str:
-    rows = _rows(
-        ask(settings, "SELECT DISTINCT differs_in, a FROM comparison ORDER BY differs_in, a")
-    )
+    rows = rows_of(settings, "SELECT DISTINCT differs_in, a FROM comparison ORDER BY differs_in, a")
     names: dict[str, list[str]] = {"agent": [], "model": []}
     for row in rows:
         names[row["differs_in"]].append(row["a"])

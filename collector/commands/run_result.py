@@ -124,13 +124,19 @@ def _facts(result: Result) -> list[tuple[str, str]]:
 
 
 def _tokens(told: dict[str, Any], outcome: Outcome) -> str:
-    calls = outcome.traffic.calls if outcome.traffic else 0
+    attempts = _counted(outcome.traffic.calls if outcome.traffic else 0, "attempt")
     if told.get("total_tokens") is None:
-        return f"unknown, {calls} attempts to call the model"
+        return f"unknown, {attempts} to call the model"
+    if told["total_tokens"] == 0:
+        return f"none, {attempts} to call the model and no answer"
     return (
         f"{told['prompt_tokens']:,} in, {told['completion_tokens']:,} out, "
-        f"{told['model_calls']} calls"
+        f"{_counted(told['model_calls'], 'call')}"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _fact(name: str, text: str, style: str = "default") -> Text:

@@ -48,17 +48,17 @@ LEFT JOIN scores AS s USING (run_id)
 LEFT JOIN evidence AS e USING (run_id)
 """
 
-# What fits a terminal: the result in one word, a model without its vendor.
+# What fits a terminal: as much of an id as `show` needs, the result in one word (the status of a
+# run that has none), a model without its vendor.
 _TABLE = """
 SELECT
-    run_id AS run,
-    status,
+    left(run_id, 8) AS run,
+    coalesce(failure_class, outcome, status) AS result,
     agent,
     regexp_replace(model, '^.*/', '') AS model,
     task,
-    strftime(started_at, '%m-%d %H:%M:%S') AS started,
+    strftime(started_at, '%m-%d %H:%M') AS started,
     printf('%.1f', coalesce(wall_clock_ms / 1000, (end_ns - start_ns) / 1e9)) AS "s",
-    coalesce(failure_class, outcome) AS result,
     total_tokens AS tokens,
     grade
 """

@@ -49,6 +49,20 @@ def test_the_newest_run_comes_first_and_a_limit_cuts(
     assert listed(capsys, settings, limit=2) == found[:2]
 
 
+def test_the_table_begins_with_what_a_reader_looks_for(
+    capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    list_runs(settings, Filters(agent="a1"), 50, "table")
+    header, limited, passed = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("|")
+    )
+    assert header[:5] == ["run", "result", "agent", "model", "task"]
+    assert (limited[0], limited[1][:9]) == ("r3", "provider_")
+    assert passed[:4] == ["r1", "pass", "a1", "m1"]
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

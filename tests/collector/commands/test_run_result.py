@@ -1,0 +1,55 @@
+"""The result of a run as a user reads it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spanscore.collector.commands.run_result import Result, print_result
+from spanscore.instrumentation.outcome import Outcome
+from spanscore.instrumentation.proxy import Traffic
+
+
+def told(**tokens: int | None) -> dict[str, Any]:
+    """A row of the views for a run that a rate limit spoiled."""
+    return {
+        "outcome": "spoiled", "failure_class": "provider_rate_limited", "attributed_to": "provider",
+        "composite": None, "grade": "A", "missing": "", "citable": True, "reason": None,
+        "wall_clock_ms": 1000.0, **tokens,
+    }  # fmt: skip
+
+
+def traffic(attempts: int) -> Traffic:
+    """What went through the proxy."""
+    return Traffic(
+        calls_complete=True, gaps=(), requests=attempts, calls=attempts, request_bytes=0,
+        response_bytes=0, divergences=0, budget_exhausted=None, recording_error=None,
+    )  # fmt: skip
+
+
+def printed(attempts: int, **tokens: int | None) -> str:
+    """The line about tokens."""
+    outcome = Outcome("run", "cell", 1, [], traffic=traffic(attempts))
+    stream = io.StringIO()
+    print_result(Result(outcome, told(**tokens)), Path("s.duckdb"), stream)
+    [line] = [line for line in stream.getvalue().splitlines() if "tokens" in line]
+    return line.strip()
+
+
+@pytest.mark.parametrize(
+    ("attempts", "tokens", "line"),
+    [
+        (3, (None, None, None, 2), "tokens  unknown, 3 attempts to call the model"),
+        (3, (0, 0, 0, 1), "tokens  none, 3 attempts to call the model and no answer"),
+        (1, (1200, 34, 1234, 1), "tokens  1,200 in, 34 out, 1 call"),
+        (2, (1200, 34, 1234, 2), "tokens  1,200 in, 34 out, 2 calls"),
+    ],
+)
+def test_tokens_are_told_apart_as_counted_as_none_and_as_unknown(
+    attempts: int, tokens: tuple[int | None, ...], line: str
+) -> None:
+    names = ("prompt_tokens", "completion_tokens", "total_tokens", "model_calls")
+    assert printed(attempts, **dict(zip(names, tokens, strict=True))) == line
