@@ -92,6 +92,8 @@ def find_timeline(cursor: duckdb.DuckDBPyConnection, run_id: str) -> Timeline:
     if not found:
         raise PageError(404, f"There is no run {run_id!r}.")
     run = found[0]
+    if run["start_ns"] is None or run["end_ns"] is None:
+        raise PageError(404, f"Nobody told when the run {run_id} began and ended.")
     bars = rows(cursor, _BARS.format(limit=MAX_BARS), {"run": run_id})
     for bar in bars:
         bar["end_ns"] = (bar["end_ns"] or run["end_ns"]) - run["start_ns"]
@@ -137,6 +139,7 @@ def add_compare_routes(app: web.Application, site: Site) -> None:
             b=b,
             result=found[0],
             pairs=found[1],
+            limit=MAX_PAIRS,
         )
 
     app.router.add_get("/compare", comparison)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spanscore.collector.inbox import Request
+from spanscore.collector.web import compare_page
 from spanscore.collector.web.badge import badge_lines
 from spanscore.collector.web.compare_page import ticks
 from spanscore.collector.web.sql_page import EXAMPLES
@@ -59,6 +60,15 @@ async def test_two_agents_are_compared_by_pairs_and_spoiled_ones_are_left_out(
     assert figures["p = 1.0000"].startswith("McNemar")
     assert "only one" in text
     assert text.count("left out</span>") == 1
+
+
+async def test_a_comparison_of_more_pairs_than_a_page_holds_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/compare?in=agent&a=one&b=two"
+    assert "pairs alone" not in await _text(tmp_path, path)
+    monkeypatch.setattr(compare_page, "MAX_PAIRS", 1)
+    assert "The first 1 pairs alone" in await _text(tmp_path, path)
 
 
 async def test_two_runs_stand_on_one_axis(tmp_path: Path) -> None:
