@@ -17,7 +17,7 @@ from typing import Self
 from ...container import Backend
 from ...patterns import compile_patterns
 from ...verify.bench import Bench
-from ...verify.report import Report, read_report
+from ...verify.report import Report, ReportError, read_report
 from ...verify.tests import tail
 from ..load import TaskError
 from ..task import Task, Verification
@@ -65,6 +65,7 @@ def make(
     if image is None and find_spec("pytest") is None:
         raise TaskError("the tests of a library are run by pytest; `pip install pytest`")
     with _taken_out(file) as sdist:
+        _check_free(out, [_name(sdist.library, number) for number in range(1, count + 1)])
         bench = _Tests(backend, image, sdist, tuple(tests), cancelled or threading.Event())
         bench, passing = bench.passing()
         candidates = _candidates(sdist.folder)
@@ -77,7 +78,7 @@ def make(
                 told(len(made), tried, mutation)
             failing = bench.failing(mutation, passing)
             if failing:
-                name = f"{sdist.library}-{len(made) + 1:02d}"
+                name = _name(sdist.library, len(made) + 1)
                 made.append(Made(name, mutation, tuple(sorted(failing))))
         manifest = Manifest(
             sdist.library,
@@ -101,8 +102,20 @@ def make_again(file: Path, manifest_file: Path, out: Path) -> Manifest:
                 f"{file}: is not the sdist of {manifest_file}; that is {manifest.library} "
                 f"{manifest.version} with sha256 {manifest.sdist_sha256}"
             )
+        _check_free(out, [made.id for made in manifest.made])
         _write(manifest, sdist, out)
     return manifest
+
+
+def _name(library: str, number: int) -> str:
+    return f"{library}-{number:02d}"
+
+
+def _check_free(out: Path, names: Sequence[str]) -> None:
+    """That nothing is in the way of these tasks, before the work of an hour is done for them."""
+    for folder in (out / name for name in names):
+        if folder.exists():
+            raise TaskError(f"{folder}: is there already; remove it, or choose another --out")
 
 
 @contextmanager
@@ -192,7 +205,11 @@ class _Tests:
             bench.take(folder)
             ran = bench.run(command)
             output = tail(ran.stdout, _OUTPUT_CHARACTERS) + tail(ran.stderr)
-            return _Result(ran.ended.exit_code, read_report(bench.report) or {}, output)
+            try:
+                report = read_report(bench.report) or {}
+            except ReportError as error:  # a mutation may make a library print anything
+                report, output = {}, f"{output}\n{error}"
+            return _Result(ran.ended.exit_code, report, output)
 
 
 def _task_of(folder: Path, command: tuple[str, ...]) -> Task:
@@ -225,8 +242,6 @@ def _write(manifest: Manifest, sdist: Sdist, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for made in manifest.made:
         folder = out / made.id
-        if folder.exists():
-            raise TaskError(f"{folder}: is there already; remove it, or choose another --out")
         shutil.copytree(sdist.folder, folder / "workspace")
         original = folder / "solution" / made.mutation.path
         original.parent.mkdir(parents=True)

@@ -74,6 +74,19 @@ def test_a_seed_and_a_manifest_make_the_same_tasks_again(tmp_path: Path) -> None
     assert len(made.made) == 1
 
 
+def test_a_task_that_is_there_already_is_said_before_a_test_is_run(tmp_path: Path) -> None:
+    file, out = sdist(tmp_path, LIBRARY), tmp_path / "out"
+    made = make(file, out, BareBackend(), count=1, seed=7)
+    tried: list[int] = []
+    with pytest.raises(TaskError, match=r"tiny-01: is there already; remove it"):
+        make(file, out, BareBackend(), count=2, seed=7, told=lambda _, n, __: tried.append(n))
+    assert tried == []
+    (out / made.made[0].id).rename(out / "mine")
+    assert make_again(file, out / MANIFEST, out) == made
+    with pytest.raises(TaskError, match="is there already"):
+        make_again(file, out / MANIFEST, out)
+
+
 def test_another_sdist_than_that_of_the_manifest_is_refused(tmp_path: Path) -> None:
     write_manifest(Manifest("tiny", "1.2", "0" * 64, 1, (), (), ()), tmp_path / MANIFEST)
     with pytest.raises(TaskError, match=r"is not the sdist of .*; that is tiny 1\.2 with sha256"):
