@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +105,9 @@ def load(path: Path) -> Sweep:
         by_model=by_model,
     )
     cells = list(_cells(path, table, sweep))
+    for cell_id, times in Counter(cell.id for cell in cells).items():
+        if times > 1:
+            raise SweepError(f"{path}: {cell_id} is in it {times} times; name it once")
     n, repeats = len(cells), sweep.repeats
     sized = (replace(cell, sweep_cells=n, sweep_repeats=repeats) for cell in cells)
     return replace(sweep, cells=tuple(sized))

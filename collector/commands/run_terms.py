@@ -17,6 +17,7 @@ from spanscore.instrumentation.proxy import Budget, Upstream
 from ..config import ConfigError
 
 _USER = re.compile(r"\d+(:\d+)?")
+_ABOVE_0 = ("timeout", "cpus", "max_calls", "max_tokens", "context_window")
 
 
 def terms_of(given: Mapping[str, Any]) -> Terms:
@@ -26,6 +27,12 @@ def terms_of(given: Mapping[str, Any]) -> Terms:
         raise ConfigError("--endpoint: give the base URL of a model endpoint, or --replay FILE")
     if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
         raise ConfigError(f"--endpoint: {endpoint!r} is no URL; write https://HOST/v1")
+    for option in _ABOVE_0:
+        if (value := given.get(option)) is not None and value <= 0:
+            raise ConfigError(f"--{option.replace('_', '-')}: {value} is not above 0")
+    network: Any = given.get("network") or "none"
+    if network not in ("none", "host"):
+        raise ConfigError(f"--network: {network!r} is not known; write none or host")
     user = given.get("user")
     if user is not None and not _USER.fullmatch(user):
         raise ConfigError(f"--user: {user!r} must be numbers, such as 1000:1000")
@@ -35,7 +42,7 @@ def terms_of(given: Mapping[str, Any]) -> Terms:
         timeout_s=given.get("timeout"),
         memory_limit_bytes=_size(given.get("memory_limit")),
         cpu_limit=given.get("cpus"),
-        network=given.get("network") or "none",
+        network=network,
         user=user,
         docker_socket=socket_path() if given.get("docker_socket") else None,
         budget=Budget(given.get("max_calls"), given.get("max_tokens")),

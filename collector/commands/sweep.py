@@ -23,7 +23,7 @@ from spanscore.instrumentation.outcome import Outcome
 from spanscore.instrumentation.run import run_cell
 from spanscore.instrumentation.sweep import Done, Sweep, SweepError, load, to_do
 
-from ..config import Settings, beside
+from ..config import ConfigError, Settings, beside
 from .progress import Progress
 from .run import (
     EXIT_BY,
@@ -84,7 +84,7 @@ def run_sweep(
     """
     with asked_for():
         sweep = load(file)
-        terms = {cell.id: terms_of(sweep.options_of(cell)) for cell in sweep.cells}
+        terms = {cell.id: _terms(file, sweep, cell) for cell in sweep.cells}
         backend = backend_of(sweep.container, terms[sweep.cells[0].id], sweep.cells[0])
         for cell in sweep.cells[1:]:
             check(backend, terms[cell.id], cell)
@@ -103,6 +103,16 @@ def run_sweep(
     if harness.cancellation.by:
         return EXIT_BY[harness.cancellation.by]
     return _SPOILED if any(result.word == "spoiled" for result in results) else 0
+
+
+def _terms(file: Path, sweep: Sweep, cell: Cell) -> Terms:
+    """The terms of a cell; what is wrong with them is said of the file and its key."""
+    try:
+        return terms_of(sweep.options_of(cell))
+    except ConfigError as error:
+        option, _, fix = str(error).partition(": ")
+        key = option.removeprefix("--").replace("-", "_")
+        raise SweepError(f"{file}: {key}: {fix} (of {cell.id})") from None
 
 
 def run_all(

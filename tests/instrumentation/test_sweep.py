@@ -65,6 +65,7 @@ def test_options_of_the_model_go_before_those_of_the_agent_and_of_the_file(
         (("repeats = 2", 'container = "podman"'), "container: docker or process"),
         (("[model.b]", "[model.c]"), "'c' is not in models"),
         (("timeout = 5", 'timeout = "5"'), "agent.command.timeout: '5' is no number"),
+        (('["a", "b"]', '["a", "b", "a"]'), "scripted/a/outcome-passes is in it 2 times"),
         (("agents", "= agents"), "not TOML"),
     ],
 )

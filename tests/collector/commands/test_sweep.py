@@ -12,8 +12,8 @@ import pytest
 
 from spanscore.collector.commands.run import loaded
 from spanscore.collector.commands.run_result import Result
-from spanscore.collector.commands.sweep import Work, run_all
-from spanscore.collector.config import load
+from spanscore.collector.commands.sweep import Work, run_all, run_sweep
+from spanscore.collector.config import ConfigError, load
 from spanscore.instrumentation import adapters
 from spanscore.instrumentation.cell import Cell, Terms
 from spanscore.instrumentation.outcome import Outcome
@@ -83,6 +83,27 @@ def test_ctrl_c_ends_a_sweep_and_the_same_command_goes_on_later(tmp_path: Path) 
     again = commands("sweep", file, "--format", "json")
     assert again.code == 0, again.err
     assert sorted(row["attempt"] for row in again.rows) == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('network = "bridge"', "network: 'bridge' is not known; write none or host"),
+        ("timeout = 0", "timeout: 0 is not above 0"),
+        ('memory_limit = "much"', "memory_limit: 'much' is no size"),
+        ('endpoint = "x"', "endpoint: 'x' is no URL"),
+    ],
+)
+def test_a_term_that_cannot_be_is_said_of_the_file_and_its_key(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(f"{SWEEP.format(url='http://127.0.0.1:9')}\n[model.scripted]\n{line}\n")
+    settings = load(db=tmp_path / "s.duckdb")
+    with pytest.raises(ConfigError) as raised:
+        run_sweep(settings, file, parallel=None, rerun_spoiled=False, form="text")
+    assert str(raised.value).startswith(f"{file}: {said}")
+    assert "(of scripted/scripted/outcome-passes)" in str(raised.value)
 
 
 @dataclass(frozen=True, slots=True)
