@@ -95,11 +95,12 @@ def split(part: Part, max_bytes: int, max_records: int) -> Iterator[Part]:
     """The same records, in their order, in requests within the bounds, where that can be done."""
     message = part.signal.request_type.FromString(part.body)
     build = _Builder(part.signal)
+    is_large = len(part.body) > max_bytes
     for resource_part, scope_part, record in _records(part.signal, message):
-        size_bytes = record.ByteSize() + _OVERHEAD_BYTES
+        size_bytes = record.ByteSize() + _OVERHEAD_BYTES if is_large else 0
         if build.records and (
             build.records >= max_records
-            or build.size_with(resource_part, scope_part) + size_bytes > max_bytes
+            or (is_large and build.size_with(resource_part, scope_part) + size_bytes > max_bytes)
         ):
             yield build.finished()
         build.add(resource_part, scope_part, record, size_bytes)

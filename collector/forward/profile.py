@@ -5,16 +5,26 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Addition(NamedTuple):
+    """An attribute that is added: its key, and its sources in order of preference.
+
+    A source of several keys is their sum, unknown where the first is; only counts have such ones.
+    """
+
+    key: str
+    sources: tuple[tuple[str, ...], ...]
+    is_count: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What fits the data to one backend; the stored telemetry is never touched.
 
-    `adds` gives for each role of a span (and `""`: any) the attributes added to it: a key, and the
-    sources of its value in order of preference; `a + b` adds up numbers. `kinds` gives the value of
-    `kind_attribute` by role, with `""` for all others.
+    `adds` gives the attributes added to a span by its role, with `""` for all others. So does
+    `kinds` with the value of `kind_attribute`. Keys that begin with `counts` get whole numbers.
     """
 
     name: str
@@ -28,7 +38,12 @@ class Profile:
     max_attribute_bytes: int | None = None
     kind_attribute: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
-    adds: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    counts: str | None = None
+    adds: dict[str, tuple[Addition, ...]] = field(default_factory=dict)
+
+    def additions(self, role: str) -> tuple[Addition, ...]:
+        """What is added to a span of this role."""
+        return self.adds.get(role) or self.adds.get("", ())
 
     @property
     def changes_spans(self) -> bool:
@@ -56,12 +71,26 @@ def _profile(name: str, data: dict[str, Any]) -> Profile:
     values: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
+    added = values.pop("add", {})
     adds = {
-        "" if role == "any" else role: {key: tuple(sources) for key, sources in keys.items()}
-        for role, keys in values.pop("add", {}).items()
+        "" if role == "any" else role: _additions(
+            {**keys, **added.get("any", {})}, values.get("counts")
+        )
+        for role, keys in added.items()
     }
     kinds = {"" if role == "any" else role: kind for role, kind in values.pop("kinds", {}).items()}
     return Profile(name=name, adds=adds, kinds=kinds, **values)
+
+
+def _additions(sources: dict[str, list[str]], counts: str | None) -> tuple[Addition, ...]:
+    return tuple(
+        Addition(
+            key,
+            tuple(tuple(name.split(" + ")) for name in names),
+            is_count=counts is not None and key.startswith(counts),
+        )
+        for key, names in sources.items()
+    )
 
 
 PROFILES = _read_all()

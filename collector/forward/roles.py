@@ -6,6 +6,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 ROLE = "spanscore.role"
@@ -14,13 +17,18 @@ OPERATION = "gen_ai.operation.name"
 
 def role_of(span: Span) -> str:
     """`spanscore.role`, else the role that roles.tsv gives it, else the empty text."""
-    operation = ""
-    for attribute in span.attributes:
-        if attribute.key == ROLE:
-            return attribute.value.string_value
-        if attribute.key == OPERATION:
-            operation = attribute.value.string_value
-    return _BY_NAME.get(span.name) or _BY_OPERATION.get(operation, "")
+    return role_in({attribute.key: attribute.value for attribute in span.attributes}, span.name)
+
+
+def role_in(attributes: Mapping[str, AnyValue], name: str) -> str:
+    """The role of a span that has these attributes and this name."""
+    own, operation = attributes.get(ROLE), attributes.get(OPERATION)
+    if own is not None:
+        return own.string_value
+    known = _BY_NAME.get(name)
+    if known or operation is None:
+        return known or ""
+    return _BY_OPERATION.get(operation.string_value, "")
 
 
 def _read() -> dict[str, dict[str, str]]:

@@ -182,6 +182,23 @@ def test_unknown_tokens_stay_unknown() -> None:
     assert not [key for key in attributes_of(got) if "token" in key]
 
 
+@pytest.mark.parametrize(
+    ("sent", "got"), [("12", 12), (12.0, 12), (-1, -1), ("many", None), (1.5, None)]
+)
+def test_counts_are_whole_numbers_or_unknown(sent: Any, got: int | None) -> None:
+    request = traces_request(
+        span(**{"gen_ai.operation.name": "chat", "gen_ai.usage.output_tokens": sent})
+    )
+    [shaped_span] = shaped_spans(destination(profile="phoenix"), request)
+    assert attributes_of(shaped_span).get("llm.token_count.completion") == got
+
+
+def test_an_id_of_digits_stays_text() -> None:
+    request = traces_request(span(name="anything", **{"gen_ai.conversation.id": "0042"}))
+    [got] = shaped_spans(destination(profile="phoenix"), request)
+    assert attributes_of(got)["session.id"] == "0042"
+
+
 def test_tempo_gets_long_values_shortened_with_length_hash_and_link() -> None:
     request = traces_request(span(log="é" * 5000, short="s"))
     [got] = shaped_spans(destination(profile="tempo"), request)
@@ -296,3 +313,5 @@ def test_profiles_are_whole() -> None:
     for profile in PROFILES.values():
         assert profile.title
         assert set(profile.adds) <= {"", *profile.kinds}
+        for addition in [a for additions in profile.adds.values() for a in additions]:
+            assert addition.is_count or all(len(source) == 1 for source in addition.sources)
