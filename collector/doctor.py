@@ -48,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: _collector(settings, collector),
         lambda: _database(settings, collector),
         lambda: _inbox(settings),
+        lambda: _spool(settings),
         lambda: _forwarding(settings, collector),
         lambda: _modes(settings),
         lambda: _disk(settings),
@@ -161,6 +162,14 @@ def _inbox(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("ok", "inbox", f"{depth.requests} requests ({depth.bytes / 1e6:.1f} MB) wait to "
                   "be loaded")  # fmt: skip
+
+
+def _spool(settings: Settings) -> Iterator[Finding]:
+    """What `run` and `sweep` kept because no collector took it, or because they were killed."""
+    folder = beside(settings.db, "spool")
+    if runs := len(list(folder.glob("*.pb"))):
+        yield Finding("note", "spool", f"telemetry of {runs} runs was taken by no collector. When "
+                      f"they have ended: spanscore import {folder}, then remove it")  # fmt: skip
 
 
 def _forwarding(settings: Settings, collector: running.Running | None) -> Iterator[Finding]:

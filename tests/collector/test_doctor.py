@@ -18,6 +18,7 @@ from spanscore.collector.doctor import compact
 from spanscore.collector.running import Running, find
 from spanscore.collector.store.database import DatabaseError
 from spanscore.collector.store.marts import Marts
+from spanscore.instrumentation.spool import Spool
 from tests.support.inbox_disk import disk_full_beyond
 from tests.support.running_collector import RunningCollector
 from tests.support.stored import stored
@@ -96,6 +97,21 @@ def test_requests_that_could_not_be_stored_are_a_note(tmp_path: Path) -> None:
     with stored(tmp_path) as store:
         store.ask("INSERT INTO rejected VALUES (1, 'open', 'traces', 1, 'bad', 'x'::BLOB)")
     assert "1 requests could not be stored" in examine().output
+
+
+def test_telemetry_that_no_collector_took_is_a_note_with_the_command_that_brings_it_in(
+    tmp_path: Path,
+) -> None:
+    assert "spool" not in examine().output
+    spool = tmp_path / f"{DB}.spool"
+    spool.mkdir()
+    Spool(spool / "r1.pb").add("traces", traces_request(span()).body)
+    result = examine()
+    assert result.exit_code == 0
+    assert "telemetry of 1 runs was taken by no collector" in result.output
+    assert f"spanscore import {DB}.spool" in result.output
+    done = CliRunner().invoke(app, ["import", str(spool), "--db", DB])
+    assert "1 requests from 1 files went in" in done.output
 
 
 def test_a_running_collector_is_examined_through_its_health(tmp_path: Path) -> None:
