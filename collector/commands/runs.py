@@ -57,7 +57,7 @@ SELECT
     agent,
     regexp_replace(model, '^.*/', '') AS model,
     task,
-    strftime(started_at, '%m-%d %H:%M') AS started,
+    strftime(started_at, '%d %H:%M') AS started,
     printf('%.1f', coalesce(wall_clock_ms / 1000, (end_ns - start_ns) / 1e9)) AS "s",
     total_tokens AS tokens,
     grade

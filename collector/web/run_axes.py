@@ -112,9 +112,13 @@ def _score_note(run: Row) -> str:
 def _tokens_note(run: Row) -> str:
     if run["total_tokens"] is None and run["calls_without_usage"]:
         known = (run["known_prompt_tokens"] or 0) + (run["known_completion_tokens"] or 0)
-        return f"{words.compact(known)} known; {run['calls_without_usage']} calls told none"
+        lacking = run["calls_without_usage"]
+        calls = "call" if lacking == 1 else "calls"
+        return f"{words.compact(known)} known; {lacking} {calls} told none"
     if run["total_tokens"] is None:
         return "nobody counted them"
+    if run["total_tokens"] == 0:
+        return "no attempt was answered" if run["model_attempts"] else "no model was called"
     return (
         f"{words.compact(run['prompt_tokens'])} in, {words.compact(run['completion_tokens'])} out"
     )
@@ -135,6 +139,12 @@ def _latency_rule(run: Row) -> str:
         f"{rule} latency_efficiency = 1 / (1 + log10(1 + {run['wall_clock_ms']:,.0f} / 10000)) "
         f"= {run['latency_efficiency']:.4f}."
     )
+
+
+def _cost_note(run: Row) -> str:
+    if run["cost_usd"] is None:
+        return "price or count unknown"
+    return "nothing was used" if run["total_tokens"] == 0 else "at list prices"
 
 
 def _cost_rule(run: Row) -> str:
@@ -211,9 +221,7 @@ _RULES = {
     "cost_usd": _Rule(
         "Cost",
         lambda run: words.cost(run["cost_usd"]),
-        lambda run: (
-            "a price or a count is unknown" if run["cost_usd"] is None else "at list prices"
-        ),
+        _cost_note,
         _cost_rule,
         "SELECT coalesce(known_cost_usd, 0.0) AS cost_usd\n"
         f"FROM outcomes WHERE {_COUNTED}\n"

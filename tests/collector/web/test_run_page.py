@@ -14,6 +14,7 @@ from spanscore.collector.store.marts import Marts
 from spanscore.collector.web.reads import rows
 from spanscore.collector.web.run_axes import axes, breakdown, parts_of_time
 from spanscore.collector.web.run_facts import RunFacts, read_facts
+from spanscore.collector.web.words import UNKNOWN
 from spanscore.instrumentation import conventions as c
 from spanscore.instrumentation.conventions import Role
 from tests.queries.test_bad_input import cycle
@@ -69,6 +70,25 @@ def facts(store: duckdb.DuckDBPyConnection, run_id: str) -> RunFacts:
     found = read_facts(store, run_id)
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize(
+    ("run", "tokens", "cost"),
+    [
+        ("limited", ("0", "no attempt was answered"), ("$0.00", "nothing was used")),
+        ("unwatched", ("\u2013", "nobody counted them"), ("\u2013", "price or count unknown")),
+        (
+            "untold",
+            ("\u2013", "110 known; 1 calls told none"),
+            ("\u2013", "price or count unknown"),
+        ),
+    ],
+)
+def test_a_zero_that_is_known_says_why_and_what_is_unknown_is_a_dash(
+    store: duckdb.DuckDBPyConnection, run: str, tokens: tuple[str, str], cost: tuple[str, str]
+) -> None:
+    told = {axis.name: (axis.value, axis.note) for axis in axes(facts(store, run))}
+    assert (told["total_tokens"], told["cost_usd"]) == (tokens, cost)
 
 
 @pytest.mark.parametrize("run", MADE, ids=lambda run: run.run_id)
