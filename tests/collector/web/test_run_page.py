@@ -76,12 +76,8 @@ def facts(store: duckdb.DuckDBPyConnection, run_id: str) -> RunFacts:
     ("run", "tokens", "cost"),
     [
         ("limited", ("0", "no attempt was answered"), ("$0.00", "nothing was used")),
-        ("unwatched", ("\u2013", "nobody counted them"), ("\u2013", "price or count unknown")),
-        (
-            "untold",
-            ("\u2013", "110 known; 1 calls told none"),
-            ("\u2013", "price or count unknown"),
-        ),
+        ("unwatched", (UNKNOWN, "nobody counted them"), (UNKNOWN, "price or count unknown")),
+        ("untold", (UNKNOWN, "110 known; 1 call told none"), (UNKNOWN, "price or count unknown")),
     ],
 )
 def test_a_zero_that_is_known_says_why_and_what_is_unknown_is_a_dash(
