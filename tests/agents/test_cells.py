@@ -141,6 +141,7 @@ def _assert_calls_are_the_servers(ended: Ended) -> None:
         for call in ended.calls
     ]
     told = [call.usage for call in ended.calls if call.usage]
-    assert ended.told["total_tokens"] == sum(
-        usage.input_tokens + usage.output_tokens for usage in told
-    )
+    used = sum(usage.input_tokens + usage.output_tokens for usage in told)
+    # What was neither answered nor refused may have used tokens.
+    is_known = all(call.usage or call.status >= 400 for call in ended.calls)
+    assert ended.told["total_tokens"] == (used if is_known else None)
