@@ -127,6 +127,7 @@ async def test_a_run_that_passed_says_so_with_score_grade_and_time(tmp_path: Pat
         text = await (await client.get("/runs/passed")).text()
     for part in (
         '<span class="mark pass">passed</span>',
+        " with <bdi>model</bdi>",
         "7 tests pass",
         "citable",
         'title="Evidence grade B"',
