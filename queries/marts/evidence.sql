@@ -153,12 +153,18 @@ SELECT
         CASE WHEN NOT is_watched THEN 'a proxy that carried all model calls' END,
         CASE
             WHEN calls_without_usage > 0
-                THEN concat('tokens of ', CAST(calls_without_usage AS VARCHAR), ' calls')
+                THEN concat(
+                    'tokens of ', CAST(calls_without_usage AS VARCHAR),
+                    CASE calls_without_usage WHEN 1 THEN ' call' ELSE ' calls' END
+                )
         END,
         CASE WHEN tokens_differ_by > 0.01 THEN 'token sources that agree' END,
         CASE
             WHEN unmeasured > 0
-                THEN concat('measured times of ', CAST(unmeasured AS VARCHAR), ' calls')
+                THEN concat(
+                    'measured times of ', CAST(unmeasured AS VARCHAR),
+                    CASE unmeasured WHEN 1 THEN ' call' ELSE ' calls' END
+                )
         END
     ) AS missing,
     is_complete,

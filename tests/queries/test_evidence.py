@@ -90,8 +90,8 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     [
         ("whole", "A", ""),
         ("agrees", "A", ""),
-        ("derived", "B", "measured times of 1 calls"),
-        ("no usage", "B", "tokens of 1 calls"),
+        ("derived", "B", "measured times of 1 call"),
+        ("no usage", "B", "tokens of 1 call"),
         ("unwatched", "B", "a proxy that carried all model calls"),
         ("blind", "C", "a proxy that carried all model calls"),
         ("no verify", "C", "verify"),
@@ -102,7 +102,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         ("disagrees", "C", "token sources that agree"),
         ("anonymous", "A", ""),
         ("not citable", "A", ""),
-        ("native", "C", "the harness, a proxy that carried all model calls, tokens of 1 calls"),
+        ("native", "C", "the harness, a proxy that carried all model calls, tokens of 1 call"),
         ("imported", "D", "everything but what was published"),
     ],
 )

@@ -231,4 +231,4 @@ def test_a_run_through_the_proxy_has_each_token_tool_and_attempt(tmp_path_factor
         assert split["tools_ns"] > 40_000_000
         [grade] = rows(store.connection, "FROM evidence")
         assert (grade["grade"], grade["orphans"], grade["is_watched"]) == ("B", 0, True)
-        assert grade["missing"] == "measured times of 1 calls"
+        assert grade["missing"] == "measured times of 1 call"
