@@ -43,12 +43,13 @@ def run_replay(settings: Settings, name: str, since: str, until: str | None) -> 
         )
     print(f"{done.sent_records:,} records in {done.sent_requests:,} requests went to "
           f"{destination.title}")  # fmt: skip
-    for rejection in done.rejections[:20]:
+    for rejection in done.rejections:
         print(f"refused: {rejection.records:,} of {rejection.signal}: {rejection.reason}",
               file=sys.stderr)  # fmt: skip
-    if len(done.rejections) > 20:
-        print(f"and {len(done.rejections) - 20} refusals more", file=sys.stderr)
-    return 1 if done.rejections else 0
+    if done.refused_requests > len(done.rejections):
+        print(f"refused in all: {done.refused_records:,} records in {done.refused_requests:,} "
+              "requests", file=sys.stderr)  # fmt: skip
+    return 1 if done.refused_requests else 0
 
 
 def find(settings: Settings, name: str) -> Destination:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from spanscore.collector.config import Settings, beside
 from spanscore.collector.inbox import Inbox
 from spanscore.collector.receiver.loop import COUNTER
@@ -29,26 +31,26 @@ def forget_gone(settings: Settings) -> None:
     Raises InboxError and LedgerError.
     """
     wanted = {destination.title for destination in settings.forward}
+    cut_off = _cut_off(beside(settings.db, "forward"), wanted)
     with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
         inbox.drop_counters(COUNTER)
         for reader in inbox.readers():
-            if (
-                reader.startswith(READER_PREFIX)
-                and reader.removeprefix(READER_PREFIX) not in wanted
-            ):
+            name = reader.removeprefix(READER_PREFIX)
+            if name != reader and name not in wanted:
                 inbox.forget(reader)
-    path = beside(settings.db, "forward")
-    cut_off: set[str] = set()
-    if path.exists():
-        with Ledger(path) as ledger:
-            for name in ledger.statuses():
-                if name not in wanted:
-                    ledger.forget(name)
-            cut_off = {name for name in wanted if ledger.cut(name) is not None}
-    with Inbox(settings.inbox, max_bytes=settings.inbox_max) as inbox:
         for destination in settings.forward:
             if destination.title not in cut_off:
                 inbox.register(destination.reader)
+
+
+def _cut_off(path: Path, wanted: set[str]) -> set[str]:
+    """Drop from the ledger what is not wanted; who of the rest goes on from the store."""
+    if not path.exists():
+        return set()
+    with Ledger(path) as ledger:
+        for name in ledger.statuses().keys() - wanted:
+            ledger.forget(name)
+        return {name for name in wanted if ledger.cut(name) is not None}
 
 
 def let_go(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spanscore.collector.signals import Signal
@@ -94,14 +95,14 @@ class Delivery:
             if len(piece.body) > self._to.max_request_bytes:
                 await self._refuse(piece, self._oversize(piece))
                 continue
-            if not await self._pace.turn(self._stop):
+            send = partial(self._sender.send, piece.signal, piece.body)
+            answer = await self._pace.ask(send, self._stop)
+            if answer is None:
                 return False
-            answer = await self._sender.send(piece.signal, piece.body)
             can_split = piece.records > 1 and splits < MAX_SPLITS
             if answer.verdict is Verdict.TAKEN:
                 await self._taken(piece, answer)
             elif answer.verdict in (Verdict.LATER, Verdict.WRONG_SETUP):
-                self._pace.failed(answer)
                 self._book.failed(answer, self._pace.wait_s)
                 slow = answer.slow and piece.records > 1
                 waiting += reversed(halves(piece)) if slow else [piece]
@@ -113,7 +114,6 @@ class Delivery:
         return True
 
     async def _taken(self, piece: Part, answer: Answer) -> None:
-        self._pace.succeeded()
         self._book.sent(piece)
         if answer.rejected_records:
             await self._refuse(piece, answer, answer.rejected_records)
@@ -128,8 +128,6 @@ class Delivery:
         )
 
     async def _refuse(self, piece: Part, answer: Answer, records: int | None = None) -> None:
-        if answer.verdict is not Verdict.TAKEN:
-            self._pace.succeeded()  # it answers
         trace_id, span_id, name = _first(piece)
         rejection = Rejection(
             at_ns=time.time_ns(),

@@ -14,7 +14,7 @@ from spanscore.collector.signals import Signal
 from spanscore.collector.store.query_error import QueryError
 
 from .history import CHUNK_ROWS, Window
-from .ledger import Cut, Ledger
+from .ledger import Cut, Ledger, LedgerError
 from .parts import Part
 
 if TYPE_CHECKING:
@@ -84,20 +84,20 @@ class Follower:
         self._held_from: int | None = None
 
     async def run(self) -> None:
-        """Forward until `stop` is set; faults of inbox and store are said and waited out."""
+        """Forward until `stop` is set; faults of our own files are said and waited out."""
         watching = asyncio.create_task(self._watch_lag())
         try:
             while not self._stop.is_set():
                 try:
                     await self._start()
                     await self._follow()
-                except (InboxError, ClientError, QueryError) as error:
+                except (InboxError, LedgerError, ClientError, QueryError) as error:
                     self._progress.trouble(str(error))
                     await self._pause(RETRY_S)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            with contextlib.suppress(InboxError):
+            with contextlib.suppress(InboxError, LedgerError):
                 await self._keep_place()
 
     @property
@@ -205,7 +205,7 @@ class Follower:
             await self._pause(LAG_CHECK_S)
             try:
                 await self._check_lag()
-            except InboxError as error:
+            except (InboxError, LedgerError) as error:
                 self._progress.trouble(str(error))
 
     async def _check_lag(self) -> None:

@@ -103,7 +103,9 @@ class Ledger:
             )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
+            [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
+            if not version:  # writing waits for others who write; who only reads need not
+                self._db.executescript(_SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -165,10 +167,9 @@ class Ledger:
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep what was refused, until the store has it (table `forward_rejected`)."""
         rows = [(uuid.uuid4().hex, *astuple(rejection)) for rejection in rejections]
-        with self._faults():
+        with self._faults(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(f"INSERT INTO rejection VALUES ({', '.join('?' * 11)})", rows)
-            self._db.execute("COMMIT")
 
     def rejections(self, limit: int) -> list[tuple[Any, ...]]:
         """Some of what was refused and is not in the store: the id, then a Rejection's columns."""
@@ -177,10 +178,9 @@ class Ledger:
 
     def loaded(self, ids: Sequence[str]) -> None:
         """Drop rejections that the store has."""
-        with self._faults():
+        with self._faults(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("DELETE FROM rejection WHERE id = ?", [(i,) for i in ids])
-            self._db.execute("COMMIT")
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

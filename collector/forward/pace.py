@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from .answer import Answer, Verdict
 
@@ -16,7 +17,7 @@ FACTOR = 2.0
 
 
 class Pace:
-    """One destination's; all its requests wait together, so that it is asked once, not by each.
+    """One destination's; while it fails all its requests wait, and one at a time asks it.
 
     `chance` gives numbers from 0 to 1. A delay is between half and all of the present backoff, and
     never below what the destination asked for (Retry-After, RetryInfo).
@@ -26,29 +27,43 @@ class Pace:
         self._chance = chance
         self._failures = 0
         self._free_s = 0.0
+        self._one = asyncio.Lock()
 
     @property
     def wait_s(self) -> float:
         """Seconds from now until the next try; 0 when it may be made."""
         return max(0.0, self._free_s - time.monotonic())
 
-    async def turn(self, stop: asyncio.Event) -> bool:
-        """Wait until a request may be sent; False when `stop` was set before."""
+    async def ask(
+        self, send: Callable[[], Awaitable[Answer]], stop: asyncio.Event
+    ) -> Answer | None:
+        """Send when it is time, and judge by the answer when the next time is.
+
+        None when `stop` was set before it was sent.
+        """
+        if self._failures or self.wait_s:
+            async with self._one:
+                return await self._judged(send) if await self._free(stop) else None
+        return None if stop.is_set() else await self._judged(send)
+
+    async def _free(self, stop: asyncio.Event) -> bool:
         while not stop.is_set():
             wait_s = self.wait_s
             if not wait_s:
                 return True
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s)
-            except TimeoutError:
-                continue
         return False
 
-    def succeeded(self) -> None:
-        """It answers: the next failure begins with the shortest delay again."""
-        self._failures = 0
+    async def _judged(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer = await send()
+        if answer.verdict in (Verdict.LATER, Verdict.WRONG_SETUP):
+            self._failed(answer)
+        else:
+            self._failures = 0
+        return answer
 
-    def failed(self, answer: Answer) -> None:
+    def _failed(self, answer: Answer) -> None:
         """Wait longer than the last time; requests that failed together count once."""
         if self.wait_s:
             return

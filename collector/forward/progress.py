@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Sequence
 
 from .answer import Answer, Verdict
-from .ledger import Ledger, Rejection, Status
+from .ledger import Ledger, LedgerError, Rejection, Status
 from .parts import Part
 
 RATE_WINDOW_S = 60.0
 SAY_EVERY_S = 60.0
 """The same trouble is said at most this often."""
+
+RETRY_S = 2.0
 
 FILLS = (
     "what waits for it takes more than half of --inbox-max; without a database (--no-db) it is "
@@ -54,12 +56,24 @@ class Progress:
         self.trouble(answer.sentence)
 
     async def refused(self, rejections: Sequence[Rejection]) -> None:
-        """Keep what was refused for good; it is on the disk when this returns."""
-        async with self._lock:
-            await asyncio.to_thread(self._ledger.reject, rejections)
+        """Keep what was refused for good; it is on the disk when this returns.
+
+        A fault of the ledger is said and waited out: nothing is passed by without a trace.
+        """
+        while not await self._kept(rejections):
+            await asyncio.sleep(RETRY_S)
         self.status.refused_requests += len(rejections)
         self.status.refused_records += sum(rejection.records for rejection in rejections)
         self.trouble(rejections[-1].reason)
+
+    async def _kept(self, rejections: Sequence[Rejection]) -> bool:
+        try:
+            async with self._lock:
+                await asyncio.to_thread(self._ledger.reject, rejections)
+        except LedgerError as error:
+            self.trouble(str(error))
+            return False
+        return True
 
     def trouble(self, sentence: str) -> None:
         """Remember the last error, and say it unless it was said a moment ago."""

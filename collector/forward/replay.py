@@ -23,6 +23,7 @@ from .shape import Shaper
 
 BATCH_BYTES = 8 << 20
 BATCH_REQUESTS = 256
+MAX_REJECTIONS = 20
 
 
 @dataclass(slots=True)
@@ -33,7 +34,10 @@ class Replayed:
     read_rows: int = 0
     sent_records: int = 0
     sent_requests: int = 0
+    refused_records: int = 0
+    refused_requests: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+    """The first MAX_REJECTIONS of them."""
 
 
 class ReplayError(Exception):
@@ -113,4 +117,7 @@ class _Book:
             print(f"spanscore: {answer.sentence}; it is tried again", file=sys.stderr, flush=True)
 
     async def refused(self, rejections: Sequence[Rejection]) -> None:
-        self._done.rejections += rejections
+        done = self._done
+        done.refused_requests += len(rejections)
+        done.refused_records += sum(rejection.records for rejection in rejections)
+        done.rejections += rejections[: MAX_REJECTIONS - len(done.rejections)]

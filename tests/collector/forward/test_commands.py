@@ -39,6 +39,8 @@ def test_history_is_sent_again_equal_while_no_collector_runs(tmp_path: Path) -> 
         )
         assert refused.returncode == 1
         assert "refused it for good: 400 Bad Request, never" in refused.stderr
+        assert refused.stderr.count("refused: ") == 20
+        assert "refused in all: 29 records in 29 requests" in refused.stderr
         backend.then(Behaviour(401))
         held = command(tmp_path, "replay", backend.url, "--since", "1h", "--db", "s.duckdb")
         assert held.returncode == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import grpc
@@ -179,8 +180,11 @@ async def test_many_parts_are_on_their_way_at_a_time() -> None:
 
 async def test_a_destination_that_fails_is_asked_once_at_a_time_and_ever_less() -> None:
     with Backend() as backend:
-        backend.then(*[Behaviour(503)] * 9, Behaviour())
+        backend.then(*[Behaviour(503, delay_s=0.2)] * 8, Behaviour())
         await deliver(destination(backend.url), one("a") * 6)
-        # Six fail together, which is one failure; then each waits for its turn.
-        assert backend.asked <= 9 + 6
+        # Six fail together, which is one failure; then one after the other asks for all.
+        asked_s = backend.asked_at_s
+        assert len(asked_s) == 8 + 6
+        gaps_s = [later - before for before, later in pairwise(asked_s[5:9])]
+        assert all(gap_s > least_s for gap_s, least_s in zip(gaps_s, (0.25, 0.5, 1), strict=True))
         assert len(backend.taken) == 6
