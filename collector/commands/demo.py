@@ -67,27 +67,32 @@ def run_demo(settings: Settings, form: Literal["text", "json"]) -> int:
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     if form == "text":
         console.print(_OPENING)
-    with ExitStack() as opened:
-        progress = opened.enter_context(Progress(total=len(ACTS)))
-        collector = opened.enter_context(collecting(settings))
-        harness = opened.enter_context(harness_of(settings, ProcessBackend(), collector, progress))
-        opened.enter_context(signals(harness.cancellation))
-        attempt = _next_attempt(settings)
-        outcomes: list[Outcome] = []
-        for act in ACTS:
-            if not harness.cancellation.is_set():
-                outcomes.append(_run(harness, tasks.find(act.task), attempt))
-                progress.done(outcomes[-1].run_id)
-        _wait(settings, [outcome.run_id for outcome in outcomes])
-        results = [
-            Result(outcome, loaded(settings, outcome.run_id, progress.tell)) for outcome in outcomes
-        ]
+    with collecting(settings) as collector:
+        with Progress(total=len(ACTS)) as progress, ExitStack() as running:
+            backend = ProcessBackend()
+            harness = running.enter_context(harness_of(settings, backend, collector, progress))
+            running.enter_context(signals(harness.cancellation))
+            results = _acted(settings, harness, progress)
         if form == "text":
             _print(console, settings, results)
     if form == "json":
         rows = [result.row() for result in results]
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
     return EXIT_BY.get(harness.cancellation.by or "", _differences(results))
+
+
+def _acted(settings: Settings, harness: Harness, progress: Progress) -> list[Result]:
+    """The runs, and then what the views say of them; fewer when the operator ends it."""
+    attempt = _next_attempt(settings)
+    outcomes: list[Outcome] = []
+    for act in ACTS:
+        if not harness.cancellation.is_set():
+            outcomes.append(_run(harness, tasks.find(act.task), attempt))
+            progress.done(outcomes[-1].run_id)
+    _wait(settings, [outcome.run_id for outcome in outcomes])
+    return [
+        Result(outcome, loaded(settings, outcome.run_id, progress.tell)) for outcome in outcomes
+    ]
 
 
 def _next_attempt(settings: Settings) -> int:

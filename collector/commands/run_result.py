@@ -140,4 +140,4 @@ def _counted(number: int, what: str) -> str:
 
 
 def _fact(name: str, text: str, style: str = "default") -> Text:
-    return Text(f"  {name:<8}", "dim").append(visible(text), style)
+    return Text.assemble((f"  {name:<8}", "dim"), (visible(text), style))

@@ -174,7 +174,7 @@ def _fact(name: str, *values: Any) -> Text | None:
     told = [str(value) for value in values if value not in (None, "")]
     if not told:
         return None
-    return Text(f"  {name:<8}", "dim").append(visible(", ".join(told)), "default")
+    return Text.assemble((f"  {name:<8}", "dim"), visible(", ".join(told)))
 
 
 def _line(text: str, style: str = "") -> Text:

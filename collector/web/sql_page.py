@@ -50,7 +50,7 @@ ORDER BY wall_s DESC LIMIT 50""",
         """\
 SELECT r.agent, r.model, count(DISTINCT c.run_id) AS runs,
        sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens,
-       sum(c.cost_usd) AS cost_usd
+       count(*) FILTER (WHERE c.tokens_unknown) AS calls_unknown, sum(c.cost_usd) AS cost_usd
 FROM model_calls AS c JOIN runs AS r USING (run_id)
 GROUP BY ALL ORDER BY cost_usd DESC""",
     ),

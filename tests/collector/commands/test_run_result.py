@@ -53,3 +53,13 @@ def test_tokens_are_told_apart_as_counted_as_none_and_as_unknown(
 ) -> None:
     names = ("prompt_tokens", "completion_tokens", "total_tokens", "model_calls")
     assert printed(attempts, **dict(zip(names, tokens, strict=True))) == line
+
+
+def test_on_a_terminal_only_the_names_of_facts_are_dim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    line = printed(2, prompt_tokens=1, completion_tokens=1, total_tokens=2, model_calls=2)
+    name, value = line.split("\x1b[0m")[:2]
+    assert name.startswith("\x1b[2m  tokens")
+    assert value.removeprefix("\x1b[39m").startswith("1 in, 1 out")
