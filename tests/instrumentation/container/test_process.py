@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_exit_code_and_interval_are_those_of_the_command(bench: Bench) -> None:
     assert ended.finished_ns <= time.time_ns()
 
 
+class WhenThere(threading.Event):
+    """Set once a file is there."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def is_set(self) -> bool:
+        return self._file.exists()
+
+
 WITHOUT_PROC = """\
 import sys
 sys.path.insert(0, {folder!r})
@@ -67,10 +79,12 @@ def test_where_no_process_can_be_found_the_group_of_the_command_is_ended(
     blind.write_text(WITHOUT_PROC.format(folder=str(Path(process.__file__).parent)))
     monkeypatch.setattr(process, "_SUPERVISOR", blind)
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    deaf = "trap '' TERM; sleep 1000 & echo $!; wait; sleep 1000"
-    ended = bench.run("sh", "-c", deaf, timeout_s=1.0)
-    assert (ended.timed_out, ended.exit_code) == (True, 137)
-    assert not _lives(bench.out.strip())
+    pid = bench.workspace / "pid"
+    bench.cancelled = WhenThere(pid)
+    deaf = "trap '' TERM; sleep 1000 & echo $! > new; mv new pid; wait; sleep 1000"
+    ended = bench.run("sh", "-c", deaf)
+    assert (ended.cancelled, ended.exit_code) == (True, 137)
+    assert not _lives(pid.read_text().strip())
 
 
 @pytest.mark.parametrize(("program", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
