@@ -168,7 +168,7 @@ def _spool(settings: Settings) -> Iterator[Finding]:
     """What `run` and `sweep` kept because no collector took it, or because they were killed."""
     folder = beside(settings.db, "spool")
     if runs := len(list(folder.glob("*.pb"))):
-        yield Finding("note", "spool", f"telemetry of {runs} runs was taken by no collector. When "
+        yield Finding("note", "spool", f"no collector took telemetry of runs (files: {runs}). When "
                       f"they have ended: spanscore import {folder}, then remove it")  # fmt: skip
 
 

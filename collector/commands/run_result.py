@@ -36,7 +36,16 @@ class Result:
             return "spoiled"
         if self.outcome.verdict is None:
             return "unknown"
-        return "pass" if self.outcome.verdict.status == "success" else "fail"
+        if self.outcome.verdict.status == "success":
+            return "pass"
+        return "unknown" if self._may_be_spoiled else "fail"
+
+    @property
+    def _may_be_spoiled(self) -> bool:
+        """Whether a run that no view has classed may have failed by no fault of agent and model."""
+        ended, traffic = self.outcome.ended, self.outcome.traffic
+        hindered = ended is not None and bool(ended.oom_killed or ended.timed_out)
+        return hindered or (traffic is not None and traffic.last_error is not None)
 
     @property
     def provisional(self) -> list[str]:

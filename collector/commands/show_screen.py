@@ -76,7 +76,8 @@ def _scores(run: Row) -> list[Text]:
         if run[column] is not None
     ]
     cost = None if run["cost_usd"] is None else f"{run['cost_usd']:.4f} USD"
-    calls = None if run["model_calls"] is None else f"{run['model_calls']} calls"
+    n = run["model_calls"]
+    calls = None if n is None else f"{n} call" if n == 1 else f"{n} calls"
     lines = [
         _fact("result", verdict, *score, grade, cite),
         _fact("lacks", run["missing"]) if run["grade"] != "A" else None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from spanscore.instrumentation.conventions import CallError
+from spanscore.instrumentation.conventions import CallError, Purpose
 
 from .apis import recognise
 from .attempts import Attempts
@@ -43,7 +43,8 @@ class Traffic:
 
     `calls_complete` is false if the proxy passed on what seems to be a call to a model by an API
     that it does not know; `gaps` says which. `calls` are HTTP attempts to call a model.
-    `recording_error` says why a recording is not whole, if it is not.
+    `recording_error` says why a recording is not whole, if it is not. `last_error` is the
+    error.type of the last call that did the task, None if that one was answered.
     """
 
     calls_complete: bool
@@ -55,6 +56,7 @@ class Traffic:
     divergences: int
     budget_exhausted: str | None
     recording_error: str | None
+    last_error: str | None
 
 
 class Session:
@@ -82,6 +84,7 @@ class Session:
         self._tasks: set[asyncio.Task[object]] = set()
         self._gaps: Counter[str] = Counter()
         self._failure: RecordingError | None = None
+        self._last_error: str | None = None
         self._requests = self._calls = self._tokens = 0
         self._request_bytes = self._response_bytes = self._divergences = 0
 
@@ -122,6 +125,7 @@ class Session:
             divergences=self._divergences + (self._replay.unplayed if self._replay else 0),
             budget_exhausted=self.budget_exhausted,
             recording_error=None if self._failure is None else str(self._failure),
+            last_error=self._last_error,
         )
 
     async def _serve(self, request: web.Request, path: str) -> web.StreamResponse:
@@ -237,6 +241,8 @@ class Session:
             usage = watch.answer.usage
             self._tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
             watch.attempt.is_failed = watch.error_type is not None
+            if watch.purpose is Purpose.MAIN:
+                self._last_error = watch.error_type
             self._emitter.model_call(watch)
         elif watch.request.seems_model_call and 200 <= (watch.status or 0) < 300:
             self._gaps[f"POST {watch.request.path}: no model API that the proxy knows"] += 1

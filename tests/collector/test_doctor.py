@@ -108,7 +108,7 @@ def test_telemetry_that_no_collector_took_is_a_note_with_the_command_that_brings
     Spool(spool / "r1.pb").add("traces", traces_request(span()).body)
     result = examine()
     assert result.exit_code == 0
-    assert "telemetry of 1 runs was taken by no collector" in result.output
+    assert "no collector took telemetry of runs (files: 1)" in result.output
     assert f"spanscore import {DB}.spool" in result.output
     done = CliRunner().invoke(app, ["import", str(spool), "--db", DB])
     assert "1 requests from 1 files went in" in done.output

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from spanscore.collector.commands.run_result import Result, print_result
+from spanscore.collector.commands.run_result import Result, exit_code, print_result
+from spanscore.instrumentation.container import Ended
 from spanscore.instrumentation.outcome import Outcome
 from spanscore.instrumentation.proxy import Traffic
+from spanscore.instrumentation.verify import Status, Verdict
 
 
 def told(**tokens: int | None) -> dict[str, Any]:
@@ -22,11 +24,12 @@ def told(**tokens: int | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def traffic(attempts: int) -> Traffic:
+def traffic(attempts: int, last_error: str | None = None) -> Traffic:
     """What went through the proxy."""
     return Traffic(
         calls_complete=True, gaps=(), requests=attempts, calls=attempts, request_bytes=0,
         response_bytes=0, divergences=0, budget_exhausted=None, recording_error=None,
+        last_error=last_error,
     )  # fmt: skip
 
 
@@ -53,6 +56,37 @@ def test_tokens_are_told_apart_as_counted_as_none_and_as_unknown(
 ) -> None:
     names = ("prompt_tokens", "completion_tokens", "total_tokens", "model_calls")
     assert printed(attempts, **dict(zip(names, tokens, strict=True))) == line
+
+
+def ended(*, timed_out: bool = False) -> Ended:
+    """How the agent ended."""
+    return Ended(exit_code=1, started_ns=1, finished_ns=2, timed_out=timed_out)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word", "code"),
+    [
+        (Outcome("r", "c", 1, [], verdict=Verdict(Status.SUCCESS)), "pass", 0),
+        (Outcome("r", "c", 1, [], verdict=Verdict(Status.FAILURE), ended=ended()), "fail", 3),
+        (
+            Outcome("r", "c", 1, [], verdict=Verdict(Status.FAILURE), ended=ended(timed_out=True)),
+            "unknown",
+            5,
+        ),
+        (
+            Outcome("r", "c", 1, [], verdict=Verdict(Status.FAILURE), traffic=traffic(3, "429")),
+            "unknown",
+            5,
+        ),
+        (Outcome("r", "c", 1, [], error="no space left"), "spoiled", 4),
+        (Outcome("r", "c", 1, []), "unknown", 5),
+    ],
+)
+def test_a_run_that_no_view_has_classed_is_blamed_on_nobody_who_may_be_innocent(
+    outcome: Outcome, word: str, code: int
+) -> None:
+    result = Result(outcome, None)
+    assert (result.word, exit_code(result)) == (word, code)
 
 
 def test_on_a_terminal_only_the_names_of_facts_are_dim(monkeypatch: pytest.MonkeyPatch) -> None:

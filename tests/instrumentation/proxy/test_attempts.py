@@ -83,6 +83,17 @@ def test_a_retry_ladder_is_one_call_on_the_spans() -> None:
         assert len({call["spanscore.request.hash"] for call in run.calls}) == 1
 
 
+@pytest.mark.parametrize(("attempts", "last_error"), [(2, "rate_limit_error"), (3, None)])
+def test_a_run_is_told_with_what_its_last_call_came_to(
+    attempts: int, last_error: str | None
+) -> None:
+    script = Script(FIX_STEPS, Fault(429, times=2))
+    with ModelServer(script) as model, proxied(model.url) as run:
+        for _ in range(attempts):
+            run.post(CHAT, chat())
+        assert run.close().last_error == last_error
+
+
 def test_the_same_object_in_another_order_is_the_same_request() -> None:
     script = Script(FIX_STEPS, Fault(500, times=1))
     body = chat()
