@@ -95,11 +95,14 @@ def remove_tree(folder: Path) -> None:
 
 
 def remove_leftovers() -> list[str]:
-    """Remove the folders of harnesses that were killed; the names of what was removed."""
+    """Remove the folders of harnesses that were killed; the names of what was removed.
+
+    Only our own user's: what lies in a folder of all may be there to lead us astray.
+    """
     removed = []
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            if is_gone((folder / _OWNER).read_text()):
+            if folder.lstat().st_uid == os.getuid() and is_gone((folder / _OWNER).read_text()):
                 remove_tree(folder)
                 removed.append(f"folder {folder}")
     return removed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
 
@@ -118,7 +118,3 @@ class TaskFile(_Table):
         if not (self.verify.command or self.verify.cases or self.refusal):
             raise ValueError("nothing judges the task; add [verify] with `command` or `cases`")
         return self
-
-
-Family = Literal["mutations", "integrity", "polyglot", "outcomes"]
-"""The families of the tasks that are shipped; a task of your own may have any other."""
