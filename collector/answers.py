@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -54,18 +55,23 @@ def ask(settings: Settings, sql: str) -> QueryResult:
         return _ask_lake(settings, sql)
     deadline_s = time.monotonic() + RESTART_S
     while collector := running.find(settings.db):
-        if not collector.web:
-            raise DatabaseError(
-                f"the collector of {settings.db} keeps no database (--no-db); "
-                "ask its lake: --db URL"
-            )
+        url = web_of(collector, settings.db)
         try:
-            return query_over_http(collector.web, read_token(settings.db), sql)
+            return query_over_http(url, read_token(settings.db), sql)
         except NotAnsweringError:
             if time.monotonic() > deadline_s:
                 raise
             time.sleep(RETRY_S)
     return _ask_file(settings, sql)
+
+
+def web_of(collector: running.Running, db: Path) -> str:
+    """Where a collector answers SQL. Raises DatabaseError for one that keeps no database."""
+    if not collector.web:
+        raise DatabaseError(
+            f"the collector of {db} keeps no database (--no-db); ask its lake: --db URL"
+        )
+    return collector.web
 
 
 def _ask_file(settings: Settings, sql: str) -> QueryResult:

@@ -133,6 +133,7 @@ def sql(
     epilog="**Examples**\n\n"
     "`spanscore import traces.jsonl` takes what the OTel Collector's file exporter writes.\n\n"
     "`spanscore import captured/` takes every .pb, .json, .jsonl and .gz file below a folder.\n\n"
+    "`spanscore import nightly-bundle` checks a bundle, says what differs, and takes its runs.\n\n"
     "`spanscore import moved-aside.inbox` takes what is whole in a damaged inbox.\n\n"
     "`spanscore import cells published-cells.json` takes published cell records as runs.",
 )
@@ -145,7 +146,7 @@ def import_(
         Literal["text", "json"], typer.Option("--format", help="How to print the report.")
     ] = "text",
 ) -> None:
-    """Import OTLP files: protobuf bodies, JSON bodies, JSON lines. A second import changes nothing.
+    """Import OTLP files, exports and bundles. A second import changes nothing.
 
     Works while a collector runs on the file, and when none does. What cannot be read is named with
     its byte offset, the rest goes in.

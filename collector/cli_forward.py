@@ -44,11 +44,16 @@ def forward(settings: Settings, context: typer.Context, output_format: Form = "t
 def replay(
     settings: Settings,
     destination: Annotated[
-        str, typer.Argument(help="The name of a configured destination, or [PROFILE+]URL.")
+        str,
+        typer.Argument(
+            help="The name of a configured destination, or [PROFILE+]URL.", metavar="DESTINATION"
+        ),
     ],
-    since: Annotated[str, typer.Option(help="An age such as 2h or 7d, or a UTC time.")],
+    since: Annotated[
+        str, typer.Option(help="An age such as 2h or 7d, or a UTC time.", metavar="TIME")
+    ],
     until: Annotated[
-        str | None, typer.Option(help="An age or a UTC time; now if left out.")
+        str | None, typer.Option(help="An age or a UTC time; now if left out.", metavar="TIME")
     ] = None,
 ) -> None:
     """Send history again from the store to one destination, while the collector runs or not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import running
+from .answers import web_of
 from .client import change_pin_over_http
 from .config import Settings, require_file
 from .keys import read_token
@@ -18,7 +19,8 @@ def set_pin(settings: Settings, run_id: str, *, pinned: bool) -> None:
     require_file(settings.db, "a pin")
     collector = running.find(settings.db)
     if collector:
-        change_pin_over_http(collector.web, read_token(settings.db), run_id, pinned=pinned)
+        url = web_of(collector, settings.db)
+        change_pin_over_http(url, read_token(settings.db), run_id, pinned=pinned)
         return
     with open_database(settings.db, memory_limit=settings.memory_limit) as connection:
         (retention.pin if pinned else retention.unpin)(connection, run_id)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from spanscore.queries.lake.storage import is_lake
 
 from .. import running
-from ..answers import loaded, opened_lake
+from ..answers import loaded, opened_lake, web_of
 from ..client import stream_over_http
 from ..config import Settings
 from ..keys import read_token
@@ -70,7 +70,7 @@ def open_source(settings: Settings) -> Iterator[Source]:
         return
     collector = running.find(settings.db)
     if collector:
-        yield _Collector(collector.web, read_token(settings.db))
+        yield _Collector(web_of(collector, settings.db), read_token(settings.db))
         return
     if not settings.db.exists():
         raise DatabaseError(

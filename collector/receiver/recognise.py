@@ -26,8 +26,8 @@ def recognise(body: bytes, *, json: bool) -> Signal:
         paths = ", ".join(signal.path for signal in Signal)
         raise Refusal(
             Kind.UNDECODABLE,
-            "this body does not tell whether it holds traces, logs or metrics; give each signal "
-            f"an endpoint with its own path: {paths}",
+            "this is no OTLP request, or none that tells whether it holds traces, logs or metrics; "
+            f"a sender gives each signal an endpoint with its own path: {paths}",
         )
     return fitting[0]
 

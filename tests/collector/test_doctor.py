@@ -111,7 +111,7 @@ def test_telemetry_that_no_collector_took_is_a_note_with_the_command_that_brings
     assert "no collector took telemetry of runs (files: 1)" in result.output
     assert f"spanscore import {DB}.spool" in result.output
     done = CliRunner().invoke(app, ["import", str(spool), "--db", DB])
-    assert "1 requests from 1 files went in" in done.output
+    assert "1 request from 1 file went in" in done.output
 
 
 def test_a_running_collector_is_examined_through_its_health(tmp_path: Path) -> None:

@@ -35,15 +35,15 @@ async def test_a_ledger_that_another_process_locks_is_read_and_waited_for(
     path = tmp_path / "ledger"
     with Ledger(path) as ledger:
         progress = Progress(Status("to"), ledger, asyncio.Lock())
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            refusing = asyncio.create_task(progress.refused([REFUSED]))
-            while not progress.status.last_error:
-                await asyncio.sleep(0.01)
-            assert "database is locked" in progress.status.last_error
-            with Ledger(path) as reader:
-                assert reader.rejections(10) == []
         async with asyncio.timeout(60):
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                refusing = asyncio.create_task(progress.refused([REFUSED]))
+                while not progress.status.last_error:
+                    await asyncio.sleep(0.01)
+                assert "database is locked" in progress.status.last_error
+                with Ledger(path) as reader:
+                    assert reader.rejections(10) == []
             await refusing
         assert len(ledger.rejections(10)) == 1
         assert progress.status.refused_records == 1

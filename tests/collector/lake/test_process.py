@@ -66,16 +66,20 @@ def test_a_collector_without_a_database_feeds_its_lake_and_says_where_to_ask(
     lake = tmp_path / "lake"
     with RunningCollector(tmp_path, "--lake", str(lake), "--no-db") as collector:
         post(collector, 1)
-        asked = subprocess.run(
-            [COMMAND, "sql", "FROM spans", "--db", collector.db],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        asked = [
+            subprocess.run(
+                [COMMAND, *words, "--db", collector.db],
+                capture_output=True, text=True, check=False, timeout=60,
+            )
+            for words in (["sql", "FROM spans"], ["export"])
+        ]  # fmt: skip
         doctor = subprocess.run(
             [COMMAND, "doctor", "--db", collector.db],
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
-    assert asked.returncode == 1
-    assert "keeps no database (--no-db); ask its lake: --db URL" in asked.stderr
+    for done in asked:
+        assert done.returncode == 1
+        assert "keeps no database (--no-db); ask its lake: --db URL" in done.stderr
     assert "health" not in doctor.stdout
     assert not collector.db.exists()
     # A stop seals what waits, however young it is.
