@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -100,10 +101,12 @@ class Destination(BaseModel):
             raise ValueError(f"name = {self.name!r}: use letters, digits and . : _ - only")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together; set both or none")
-        if self.tls_ca and not self.is_tls:
+        if (self.tls_ca or self.tls_cert) and not self.is_tls:
+            setting = "tls_ca" if self.tls_ca else "tls_cert"
             raise ValueError(
-                f"tls_ca is set, but {self.url} is not encrypted; write https or grpcs"
+                f"{setting} is set, but {self.url} is not encrypted; write https or grpcs"
             )
+        _check_tls_files(self.tls_ca, self.tls_cert, self.tls_key)
         lacking = [name for name in self.shape.needs if name not in self.headers]
         if lacking:
             raise ValueError(
@@ -197,6 +200,26 @@ def _check_url(url: str) -> None:
             f"url = {url!r} names one signal; give the address without /v1/..., each signal's "
             "path is added"
         )
+
+
+def _check_tls_files(ca: Path | None, cert: Path | None, key: Path | None) -> None:
+    """Read them as they will be used; a key with a passphrase would be asked for on a terminal."""
+    if not (ca or cert):
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ca:
+            context.load_verify_locations(ca)
+    except OSError:
+        raise ValueError(f"tls_ca = {ca} holds no certificate in PEM form") from None
+    try:
+        if cert:
+            context.load_cert_chain(cert, key, password="")
+    except OSError:
+        raise ValueError(
+            f"tls_cert = {cert} and tls_key = {key} are no pair of a certificate and its key, both "
+            "in PEM form and the key without a passphrase"
+        ) from None
 
 
 def _fill_in(key: str, value: str) -> str:

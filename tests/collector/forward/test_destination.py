@@ -11,6 +11,8 @@ from spanscore.collector.forward.loop import LoopError, check_no_loop
 from spanscore.collector.forward.profile import PROFILES
 from tests.support.forwarding import destination
 
+TLS = Path(__file__).parents[2] / "support" / "tls"
+
 
 @pytest.fixture(autouse=True)
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +79,31 @@ def test_what_is_wrong_is_named_with_the_fix(table: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ('tls_ca = "text.pem"', "text.pem holds no certificate in PEM form"),
+        (
+            f'tls_cert = "{TLS / "cert.pem"}"\ntls_key = "{TLS / "expired-key.pem"}"',
+            "are no pair of a certificate and its key",
+        ),
+    ],
+)
+@pytest.mark.parametrize("url", ["https://a", "grpcs://a"])
+def test_files_that_no_connection_could_use_are_refused_at_start(
+    files: str, message: str, url: str
+) -> None:
+    Path("text.pem").write_text("this is no certificate")
+    Path("spanscore.toml").write_text(f'[[forward]]\nurl = "{url}"\n{files}\n')
+    with pytest.raises(ConfigError, match=message):
+        load()
+
+
+def test_a_certificate_with_its_key_is_taken() -> None:
+    to = destination("https://a", tls_cert=TLS / "cert.pem", tls_key=TLS / "key.pem")
+    assert to.tls_cert == TLS / "cert.pem"
 
 
 def test_a_secret_in_a_header_is_never_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
