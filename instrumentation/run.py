@@ -26,9 +26,10 @@ def run_cell(harness: Harness, cell: Cell, terms: Terms) -> Outcome:
     """
     with harness.recorded(cell, _identity(cell, terms)) as run:
         outcome = Outcome(run.run_id, run.cell_id, cell.attempt, ["unfinished"])
-        place = Workplace()
+        place: Workplace | None = None
         try:
             with run.phase(Role.TASK_SETUP) as phase:
+                place = Workplace()
                 _set_up(phase, run, harness, cell, terms, place, outcome)
             with run.phase(Role.ADAPTER_RUN) as phase:
                 run_agent(phase, run, harness, cell, terms, place, outcome)
@@ -39,9 +40,10 @@ def run_cell(harness: Harness, cell: Cell, terms: Terms) -> Outcome:
                     _verify(phase, harness, cell, place, outcome)
         except Exception as error:  # noqa: BLE001 - what ends a run is recorded, and the run's result
             _fail(harness, outcome, error)
-        with run.phase(Role.CLEANUP) as phase:
-            _clean_up(phase, harness, terms, place, outcome)
-            outcome.output_tail = _masked(outcome.output_tail, secrets_of(run, cell))
+        if place is not None:
+            with run.phase(Role.CLEANUP) as phase:
+                _clean_up(phase, harness, terms, place, outcome)
+                outcome.output_tail = _masked(outcome.output_tail, secrets_of(run, cell))
         run.root.set(_citation(harness, run, outcome))
     return outcome
 
