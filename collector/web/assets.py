@@ -16,11 +16,18 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FOREVER = "public, max-age=31536000, immutable"
 
 
+RUN_STYLE = "run-page.css"
+"""All that the page of a run is drawn by, in one: nothing is drawn before the last has come."""
+
+_RUN_STYLES = ("base.css", "run.css", "waterfall.css")
+
+
 @cache
 def files() -> dict[str, bytes]:
-    """Every static file by its name."""
+    """Every static file by its name, and `RUN_STYLE`."""
     folder = resources.files(__package__).joinpath("static")
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    found = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    return found | {RUN_STYLE: b"\n".join(found[name] for name in _RUN_STYLES)}
 
 
 @cache

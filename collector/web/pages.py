@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -83,24 +83,32 @@ def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
 _LATER = Markup("<!-- later -->")  # no value can hold it: all are escaped
 
 
-async def page_in_two(
-    request: web.Request, template: str, later: Callable[[], Awaitable[str]], **values: Any
+async def page_in_parts(
+    request: web.Request, template: str, parts: AsyncIterator[str], **values: Any
 ) -> web.StreamResponse:
-    """The answer that shows a template filled: what stands before its `later` is sent at once, so
-    that it is read while the rest is being made. What `later` raises stands in the rest's place."""
+    """The answer that shows a template filled, with all `parts` in the place of its `later`.
+
+    What stands before is sent at once and each part when it is made, so that one is read while the
+    next is being made. What making one raises stands in its place, and no further one follows.
+    """
     first, _, last = render(template, later=_LATER, **values).partition(_LATER)
     response = web.StreamResponse(headers={"Content-Type": "text/html; charset=utf-8"})
     # Whoever has gone away needs no rest.
     with contextlib.suppress(ConnectionResetError):
         await response.prepare(request)
         await response.write(first.encode())
-        try:
-            rest = await later()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the first part is out
-            rest = render("message.html", error=_told(request, error))
-        await response.write((rest + last).encode())
-        await response.write_eof()
+        async for part in _telling_errors(request, parts):
+            await response.write(part.encode())
+        await response.write_eof(last.encode())
     return response
+
+
+async def _telling_errors(request: web.Request, parts: AsyncIterator[str]) -> AsyncIterator[str]:
+    try:
+        async for part in parts:
+            yield part
+    except Exception as error:  # noqa: BLE001 - whatever it is, the first part is out
+        yield render("message.html", error=_told(request, error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,12 @@ PAGE_ROWS = 100
 
 OTHERS = 12
 
+_IDENTITY = """
+SELECT r.run_id, r.agent, r.service_name, r.task, r.status, k.computed_at_ns
+FROM runs AS r LEFT JOIN marts.kept_run AS k USING (run_id)
+WHERE r.run_id = $run
+"""
+
 _RUN = """
 SELECT
     r.* EXCLUDE (citable), s.* EXCLUDE (run_id, agent, model, task, source, started_at),
@@ -77,7 +83,7 @@ _KIN = {
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the page of a run begins with: what became of it, and whose fault it was."""
+    """What became of a run, and whose fault it was."""
 
     run: Row
     failure: Row | None
@@ -96,12 +102,18 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunLists:
-    """What the page of a run goes on with, each list with one row more than is shown at once."""
+    """The lists of a run, each with one row more than is shown at once."""
 
     calls: list[Row]
     tools: list[Row]
     others: dict[str, list[Row]]
     """Runs to compare with, by what they have in common."""
+
+
+def read_identity(cursor: duckdb.DuckDBPyConnection, run_id: str) -> Row | None:
+    """What run it is, and as of when; None when there is no such run."""
+    found = rows(cursor, _IDENTITY, {"run": run_id})
+    return found[0] if found else None
 
 
 def read_facts(cursor: duckdb.DuckDBPyConnection, run_id: str) -> RunFacts | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from .again import again
 from .badge import badge_lines
-from .pages import PageError, Site, page, page_in_two, render
+from .pages import PageError, Site, page, page_in_parts, render
 from .reads import Row
 from .run_axes import axes, breakdown, parts_of_time
 from .run_facts import (
@@ -17,6 +18,7 @@ from .run_facts import (
     RunLists,
     read_calls,
     read_facts,
+    read_identity,
     read_lists,
     read_logs,
     read_tools,
@@ -59,16 +61,19 @@ def add_run_routes(app: web.Application, site: Site) -> None:
 
     async def run(request: web.Request) -> web.StreamResponse:
         run_id = request.match_info["run_id"]
+        identity = await site.reads.run(read_identity, run_id)
+        if identity is None:
+            raise no_run(run_id)
+        return await page_in_parts(request, "run.html", parts(run_id), here="/runs", run=identity)
+
+    async def parts(run_id: str) -> AsyncIterator[str]:
         facts = await site.reads.run(read_facts, run_id)
         if facts is None:
             raise no_run(run_id)
         values = {"offline": None, **shown(facts)}
-
-        async def details() -> str:
-            lists = await site.reads.run(read_lists, facts.run)
-            return render("run_details.html", **values, **listed(lists))
-
-        return await page_in_two(request, "run.html", details, here="/runs", **values)
+        yield render("run_first.html", **values)
+        lists = await site.reads.run(read_lists, facts.run)
+        yield render("run_details.html", **values, **listed(lists))
 
     async def part(request: web.Request) -> web.Response:
         run_id, name = request.match_info["run_id"], request.match_info["part"]

@@ -25,8 +25,6 @@ MOST_SPANS = 5_000
 CUT_CHARACTERS = 4_000
 """Longer values of attributes are cut in a saved page, and say so."""
 
-_STYLES = ("base.css", "run.css", "waterfall.css")
-
 
 def saved_page(cursor: duckdb.DuckDBPyConnection, run_id: str) -> bytes | None:
     """The page of a run as it is now, with spans and the first log records; None: no such run."""
@@ -45,7 +43,7 @@ def saved_page(cursor: duckdb.DuckDBPyConnection, run_id: str) -> bytes | None:
 
 
 def _filled(facts: RunFacts, lists: RunLists, data: Any, logs: list[Any], made: Waterfall) -> str:
-    style = "\n".join(assets.files()[name].decode() for name in _STYLES)
+    style = assets.files()[assets.RUN_STYLE].decode()
     theme = assets.files()["theme.js"].decode()
     script = bundle("run.js")
     return render(

@@ -38,10 +38,9 @@ async function refreshPage() {
   const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
   if (!response.ok) return false;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (page.querySelector("#details > .message")) return false;
+  if (!page.getElementById("details")) return false;
   for (const name of ["verdict", "details"]) {
-    const part = page.getElementById(name);
-    if (part) document.getElementById(name).replaceChildren(...part.childNodes);
+    document.getElementById(name)?.replaceChildren(...page.getElementById(name).childNodes);
   }
   document.title = page.title;
   root.dataset.status = page.getElementById("run").dataset.status;

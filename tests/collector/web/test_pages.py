@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
 from spanscore.collector.store.query_error import QueryError
 from spanscore.collector.web import assets
-from spanscore.collector.web.pages import PageError, errors, page_in_two, segment, templates
+from spanscore.collector.web.pages import PageError, errors, page_in_parts, segment, templates
 from tests.support.harness_run import Run
 from tests.support.pages import pages_of
 
@@ -68,8 +69,8 @@ async def test_an_error_is_a_page_with_one_sentence_and_a_way_on(
         assert sentence in (await response.json())["error"]["message"]
 
 
-class Halves:
-    """An application whose one page comes in two, the second once `made` is set."""
+class InParts:
+    """An application whose one page comes in parts, the second once `made` is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.made = asyncio.Event()
@@ -78,45 +79,44 @@ class Halves:
         self.app.router.add_get("/x", self._page)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return await page_in_two(request, "halves.html", self._later)
+        return await page_in_parts(request, "parts.html", self._parts())
 
-    async def _later(self) -> str:
+    async def _parts(self) -> AsyncIterator[str]:
+        yield "<p>one</p>"
         await self.made.wait()
         if self._error is not None:
             raise self._error
-        return "<p>the rest</p>"
+        yield "<p>two</p>"
 
 
 @pytest.fixture
-def halves_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is nothing but its rest, between a first and a last line."""
-    loader = DictLoader({"halves.html": "<h1>first</h1>\n{{ later }}\n<p>last</p>"})
+def parts_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is nothing but its parts, between a first and a last line."""
+    loader = DictLoader({"parts.html": "<h1>first</h1>\n{{ later }}\n<p>last</p>"})
     chosen = ChoiceLoader([loader, PackageLoader("spanscore.collector.web", "templates")])
     monkeypatch.setattr(templates, "loader", chosen)
 
 
-async def test_the_first_half_of_a_page_is_sent_while_the_rest_is_being_made(
-    halves_template: None,
-) -> None:
-    halves = Halves()
-    async with TestClient(TestServer(halves.app)) as client:
+async def test_a_part_of_a_page_is_sent_while_the_next_is_being_made(parts_template: None) -> None:
+    made = InParts()
+    async with TestClient(TestServer(made.app)) as client:
         response = await client.get("/x")
-        assert await response.content.readuntil(b"</h1>") == b"<h1>first</h1>"
-        halves.made.set()
-        assert await response.text() == "\n<p>the rest</p>\n<p>last</p>"
+        assert await response.content.readuntil(b"</p>") == b"<h1>first</h1>\n<p>one</p>"
+        made.made.set()
+        assert await response.text() == "<p>two</p>\n<p>last</p>"
 
 
 @ERRORS
-async def test_an_error_of_the_rest_stands_in_its_place(
-    halves_template: None, error: Exception, status: int, sentence: str
+async def test_an_error_of_a_part_stands_in_its_place(
+    parts_template: None, error: Exception, status: int, sentence: str
 ) -> None:
-    halves = Halves(error)
-    halves.made.set()
-    async with TestClient(TestServer(halves.app)) as client:
+    made = InParts(error)
+    made.made.set()
+    async with TestClient(TestServer(made.app)) as client:
         response = await client.get("/x")
         text = await response.text()
     assert response.status == 200
-    assert text.startswith("<h1>first</h1>")
+    assert text.startswith("<h1>first</h1>\n<p>one</p>")
     assert text.endswith("<p>last</p>")
     assert f'<p class="code">{status}</p>' in text
     assert f"<h1>{sentence}" in text
