@@ -31,8 +31,9 @@ def take_out(file: Path, target: Path) -> Sdist:
     try:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         with tarfile.open(file, "r:gz") as archive:
-            members = _checked(file, archive)
-            archive.extractall(target, members, filter="data")
+            # Python before 3.11.4 has no such filter; what it would refuse is refused below.
+            archive.extraction_filter = getattr(tarfile, "data_filter", _as_it_is)
+            archive.extractall(target, _checked(file, archive))
     except (OSError, tarfile.TarError, EOFError) as error:
         raise TaskError(
             f"{file}: is no source distribution that can be read ({error}); "
@@ -49,6 +50,10 @@ def take_out(file: Path, target: Path) -> Sdist:
     return Sdist(head["Name"].lower(), head["Version"], digest, tops[0])
 
 
+def _as_it_is(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo:
+    return member
+
+
 def _checked(file: Path, archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
     """Its files and folders, of which there are not too many; links stay behind."""
     members: list[tarfile.TarInfo] = []
@@ -58,6 +63,8 @@ def _checked(file: Path, archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
         if size > MAX_BYTES or len(members) > MAX_FILES:
             raise TaskError(f"{file}: holds more than {MAX_BYTES:,} bytes or {MAX_FILES:,} files")
         parts = Path(member.name).parts
+        if Path(member.name).is_absolute() or ".." in parts:
+            raise TaskError(f"{file}: {member.name!r} reaches out of its folder")
         if (member.isfile() or member.isdir()) and not any(p.endswith(".egg-info") for p in parts):
             members.append(member)
     return members
