@@ -113,3 +113,9 @@ def test_a_file_says_what_it_is_for_and_stays_small(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             assert node.end_lineno - node.lineno < 70, f"{path}: {node.name} is too long"
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "docs", "examples"])
+def test_no_other_file_is_long_either(folder: str) -> None:
+    files = [*(ROOT / folder).rglob("*.py")]
+    assert not [path for path in files if path.read_text().count("\n") > 400]

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..answers import load_waiting
 from ..config import Settings
+from ..counted import counted
 from ..export.bundle import REQUESTS
 from ..export.bundle_check import is_bundle
 from ..importer import Report, import_files
@@ -67,17 +68,13 @@ def _import(settings: Settings, files: list[Path]) -> Report:
 
 
 def _say(report: Report) -> None:
-    print(f"{_counted(report.requests, 'request')} from {_counted(report.files, 'file')} went in")
+    print(f"{counted(report.requests, 'request')} from {counted(report.files, 'file')} went in")
     if report.rejected:
         print(f"{report.rejected} spans were left out: their ids are not valid")
     for bad in report.bad[:MAX_LISTED]:
         print(f"{bad.file}, byte {bad.offset_bytes}: {bad.reason}")
     if len(report.bad) > MAX_LISTED:
         print(f"... and {len(report.bad) - MAX_LISTED} more; --format json lists all")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _warn_of_retention(settings: Settings, report: Report) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from spanscore.instrumentation.outcome import Outcome
 
+from ..counted import counted
 from ..table import visible
 
 OUTPUT_LINES = 8
@@ -133,19 +134,15 @@ def _facts(result: Result) -> list[tuple[str, str]]:
 
 
 def _tokens(told: dict[str, Any], outcome: Outcome) -> str:
-    attempts = _counted(outcome.traffic.calls if outcome.traffic else 0, "attempt")
+    attempts = counted(outcome.traffic.calls if outcome.traffic else 0, "attempt")
     if told.get("total_tokens") is None:
         return f"unknown, {attempts} to call the model"
     if told["total_tokens"] == 0:
         return f"none, {attempts} to call the model and no answer"
     return (
         f"{told['prompt_tokens']:,} in, {told['completion_tokens']:,} out, "
-        f"{_counted(told['model_calls'], 'call')}"
+        f"{counted(told['model_calls'], 'call')}"
     )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _fact(name: str, text: str, style: str = "default") -> Text:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from ..counted import counted
 from ..table import visible
 
 Row = Mapping[str, Any]
@@ -77,7 +78,7 @@ def _scores(run: Row) -> list[Text]:
     ]
     cost = None if run["cost_usd"] is None else f"{run['cost_usd']:.4f} USD"
     n = run["model_calls"]
-    calls = None if n is None else f"{n} call" if n == 1 else f"{n} calls"
+    calls = None if n is None else counted(n, "call")
     lines = [
         _fact("result", verdict, *score, grade, cite),
         _fact("lacks", run["missing"]) if run["grade"] != "A" else None,

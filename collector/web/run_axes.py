@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..counted import counted
 from . import words
 from .reads import Row
 from .run_facts import RunFacts
@@ -112,9 +113,8 @@ def _score_note(run: Row) -> str:
 def _tokens_note(run: Row) -> str:
     if run["total_tokens"] is None and run["calls_without_usage"]:
         known = (run["known_prompt_tokens"] or 0) + (run["known_completion_tokens"] or 0)
-        lacking = run["calls_without_usage"]
-        calls = "call" if lacking == 1 else "calls"
-        return f"{words.compact(known)} known; {lacking} {calls} told none"
+        lacking = counted(run["calls_without_usage"], "call")
+        return f"{words.compact(known)} known; {lacking} told none"
     if run["total_tokens"] is None:
         return "nobody counted them"
     if run["total_tokens"] == 0:

@@ -17,7 +17,8 @@ from tests.support.scored import rows
 from tests.support.stored import stored
 from tests.support.telemetry import SECOND_NS, log, logs_request
 
-from .failure_cases import PAIRS, Case
+from .failure_case import Case
+from .failure_cases import PAIRS
 
 CASES = {
     f"{name}/{place}": case

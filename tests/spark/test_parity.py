@@ -10,7 +10,8 @@ import pytest
 from spanscore import queries
 from spanscore.collector.lake.opened import open_lake
 from spanscore.queries import catalog
-from tests.queries.failure_cases import CRASH, PAIRS
+from tests.queries.failure_case import CRASH
+from tests.queries.failure_cases import PAIRS
 from tests.support.cells import Rows, comparable, same
 from tests.support.harness_run import Run
 from tests.support.lakes import fill

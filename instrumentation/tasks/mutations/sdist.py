@@ -31,8 +31,8 @@ def take_out(file: Path, target: Path) -> Sdist:
     try:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         with tarfile.open(file, "r:gz") as archive:
-            # Python before 3.11.4 has no such filter; what it would refuse is refused below.
-            archive.extraction_filter = getattr(tarfile, "data_filter", _as_it_is)
+            # Python before 3.11.4 has no filters; what this one would refuse is refused below.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
             archive.extractall(target, _checked(file, archive))
     except (OSError, tarfile.TarError, EOFError) as error:
         raise TaskError(
@@ -48,10 +48,6 @@ def take_out(file: Path, target: Path) -> Sdist:
         if path.name.endswith(_LEFT_OUT) and path.is_file():
             path.unlink()
     return Sdist(head["Name"].lower(), head["Version"], digest, tops[0])
-
-
-def _as_it_is(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo:
-    return member
 
 
 def _checked(file: Path, archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
