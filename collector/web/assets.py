@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+from base64 import b64encode
 from functools import cache
 from importlib import resources
 
 from aiohttp import web
+from markupsafe import Markup
 
 PREFIX = "/static/"
 """They hold nothing of anybody: served without a token, so that a refusal can be a page."""
@@ -15,19 +17,26 @@ PREFIX = "/static/"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FOREVER = "public, max-age=31536000, immutable"
 
-
-RUN_STYLE = "run-page.css"
-"""All that the page of a run is drawn by, in one: nothing is drawn before the last has come."""
-
 _RUN_STYLES = ("base.css", "run.css", "waterfall.css")
 
 
 @cache
 def files() -> dict[str, bytes]:
-    """Every static file by its name, and `RUN_STYLE`."""
+    """Every static file by its name."""
     folder = resources.files(__package__).joinpath("static")
-    found = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-    return found | {RUN_STYLE: b"\n".join(found[name] for name in _RUN_STYLES)}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+@cache
+def run_style() -> Markup:
+    """All that the page of a run is drawn by. It stands in the page: what has come of it can be
+    drawn before anything else is asked for."""
+    return Markup("\n".join(files()[name].decode() for name in _RUN_STYLES))
+
+
+def policy_hash(text: str) -> str:
+    """By which a content security policy allows exactly this text inline (CSP 3, section 2.3.1)."""
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

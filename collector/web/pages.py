@@ -6,6 +6,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +34,12 @@ NAVIGATION = (
 """The pages that every page links to; a page says which of them it is by `here`."""
 
 
+THEME_COOKIE = "spanscore-theme"
+"""`light` or `dark`, as the reader chose; without it pages look as the system says."""
+
+_theme: ContextVar[str] = ContextVar("theme", default="")  # of the request that is answered
+
+
 class PageError(Exception):
     """What cannot be shown: a sentence that says why, and the way on as a link and its text."""
 
@@ -58,7 +65,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(words.FILTERS)
     environment.filters["segment"] = segment
-    environment.globals.update(asset=assets.url, navigation=NAVIGATION)
+    environment.globals.update(asset=assets.url, run_style=assets.run_style)
+    environment.globals.update(navigation=NAVIGATION, theme=_theme.get)
     return environment
 
 
@@ -122,6 +130,8 @@ class Site:
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever a handler raises becomes a page, or JSON under `/api/`."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    _theme.set(chosen if chosen in ("light", "dark") else "")
     try:
         return await handler(request)
     except web.HTTPException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,6 +26,10 @@ from .run_facts import (
 )
 from .run_routes import no_run
 from .run_span import CUT_CHARACTERS
+
+HEAD_START_S = 0.1
+"""For the browser to draw the top of the page, before it and the questions to the store need the
+same processors; `python -m benchmarks.web` shows what that is worth."""
 
 WORKSPACE = ("expected", "artefact", "unexpected", "forbidden")
 
@@ -67,6 +72,7 @@ def add_run_routes(app: web.Application, site: Site) -> None:
         return await page_in_parts(request, "run.html", parts(run_id), here="/runs", run=identity)
 
     async def parts(run_id: str) -> AsyncIterator[str]:
+        await asyncio.sleep(HEAD_START_S)
         facts = await site.reads.run(read_facts, run_id)
         if facts is None:
             raise no_run(run_id)

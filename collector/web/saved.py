@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from hashlib import sha256
 from typing import Any
 
 import duckdb
@@ -43,13 +42,13 @@ def saved_page(cursor: duckdb.DuckDBPyConnection, run_id: str) -> bytes | None:
 
 
 def _filled(facts: RunFacts, lists: RunLists, data: Any, logs: list[Any], made: Waterfall) -> str:
-    style = assets.files()[assets.RUN_STYLE].decode()
+    style = assets.run_style()
     theme = assets.files()["theme.js"].decode()
     script = bundle("run.js")
     return render(
         "run_saved.html",
         # Our own files, in the forms in which the policy below names them.
-        style=Markup(style),
+        style=style,
         theme=Markup(theme),
         script=Markup(script),
         policy=_policy(style, theme, script),
@@ -63,12 +62,8 @@ def _filled(facts: RunFacts, lists: RunLists, data: Any, logs: list[Any], made: 
 
 def _policy(style: str, *scripts: str) -> str:
     """What the file may run: its own scripts and style, and nothing from anywhere."""
-    allowed = " ".join(map(_hash, scripts))
+    allowed = " ".join(map(assets.policy_hash, scripts))
     return (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {allowed}; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src {assets.policy_hash(style)}; "
+        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -60,6 +60,13 @@ def test_nothing_serious_is_in_the_way_of_anybody(
     assert page.locator("main script:not([type='application/json']), main iframe").count() == 0
 
 
+def test_the_theme_that_was_chosen_stays_on_every_page(pages: Served, visit: Open) -> None:
+    window = visit(pages, dark=True)
+    window.go("/runs/a1").get_by_role("button", name="Light or dark").click()
+    scheme = "getComputedStyle(document.documentElement).colorScheme"
+    assert window.go("/sweeps").evaluate(scheme) == "light"
+
+
 def test_the_leaderboard_draws_its_charts(pages: Served, visit: Open) -> None:
     page = visit(pages).go("/leaderboard")
     for chart in ("#pareto", "#multiples"):

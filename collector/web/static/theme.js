@@ -1,17 +1,8 @@
-// Light or dark: as the system says, until the reader chooses. A classic script in the head, so that
-// the page is never drawn in the other one first.
+// Light or dark: as the system says, until the reader chooses. The choice is a cookie, by which the
+// server writes the page: no script has to run before it is drawn. A saved page, which has no server,
+// begins as the system says.
 (function () {
   const root = document.documentElement;
-  const kept = (value) => {
-    try {
-      if (value) localStorage.setItem("theme", value);
-      return localStorage.getItem("theme");
-    } catch {
-      return null; // storage may be forbidden
-    }
-  };
-  const chosen = kept();
-  if (chosen) root.dataset.theme = chosen;
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
     if (!button) return;
@@ -19,7 +10,7 @@
       const dark = getComputedStyle(root).colorScheme === "dark"
         || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
       root.dataset.theme = dark ? "light" : "dark";
-      kept(root.dataset.theme);
+      document.cookie = `spanscore-theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=strict`;
       document.dispatchEvent(new Event("themechange"));
     });
   });

@@ -14,7 +14,15 @@ from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
 from spanscore.collector.store.query_error import QueryError
 from spanscore.collector.web import assets
-from spanscore.collector.web.pages import PageError, errors, page_in_parts, segment, templates
+from spanscore.collector.web.guard import SECURITY_HEADERS
+from spanscore.collector.web.pages import (
+    THEME_COOKIE,
+    PageError,
+    errors,
+    page_in_parts,
+    segment,
+    templates,
+)
 from tests.support.harness_run import Run
 from tests.support.pages import pages_of
 
@@ -29,6 +37,25 @@ async def test_what_comes_from_spans_is_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert" not in text
     assert f'href="/runs/{segment(EVIL)}"' in text
+
+
+@pytest.mark.parametrize(
+    ("cookie", "begins"),
+    [("dark", '<html lang="en" data-theme="dark">'), ('"x', '<html lang="en">')],
+)
+async def test_a_page_is_written_in_the_theme_that_was_chosen(
+    tmp_path: Path, cookie: str, begins: str
+) -> None:
+    async with pages_of(tmp_path, Run("r").requests()) as client:
+        answer = await client.get("/runs", headers={"Cookie": f"{THEME_COOKIE}={cookie}"})
+        assert begins in await answer.text()
+
+
+async def test_the_policy_allows_the_style_that_stands_in_the_page_of_a_run(tmp_path: Path) -> None:
+    async with pages_of(tmp_path, Run("r").requests()) as client:
+        text = await (await client.get("/runs/r")).text()
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert assets.policy_hash(style) in SECURITY_HEADERS["Content-Security-Policy"]
 
 
 ERRORS = pytest.mark.parametrize(
