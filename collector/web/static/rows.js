@@ -16,9 +16,10 @@ export class Rows {
     this.selected = -1;
     this.range = [0, 1];
     this.shown = new Int32Array(0);
+    this.top = 0;
     this.folded = new Set();
-    body.addEventListener("scroll", () => this.schedule(), { passive: true });
-    new ResizeObserver(() => this.schedule()).observe(body);
+    body.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    new ResizeObserver(() => this.resized()).observe(body);
     space.addEventListener("click", (event) => this.clicked(event));
   }
 
@@ -40,9 +41,23 @@ export class Rows {
       shown[count++] = row;
     }
     this.shown = shown.subarray(0, count);
-    this.rowHeight = this.rowHeight || measure(this.space);
+    if (!this.pool.length) this.pool.push(this.make());
+    this.rowHeight ||= this.pool[0].root.offsetHeight || 26;
     this.space.style.height = `${count * this.rowHeight}px`;
     this.body.style.height = `min(${count * this.rowHeight + 2}px, 34rem, 75vh)`;
+    this.resized();
+  }
+
+  // Sizes and scroll are read when they change: read in a frame that has written, each costs a layout.
+
+  resized() {
+    this.height = this.body.clientHeight;
+    this.barsWidth = this.pool[0]?.bars.clientWidth;
+    this.schedule();
+  }
+
+  scrolled() {
+    this.top = this.body.scrollTop;
     this.schedule();
   }
 
@@ -55,10 +70,9 @@ export class Rows {
   }
 
   draw() {
-    const { body, rowHeight: height, shown } = this;
-    this.barsWidth = this.pool[0]?.bars.clientWidth || body.clientWidth / 2;
-    const first = Math.max(0, Math.floor(body.scrollTop / height) - SPARE);
-    const last = Math.min(shown.length, Math.ceil((body.scrollTop + body.clientHeight) / height) + SPARE);
+    const { rowHeight, shown, top } = this;
+    const first = Math.max(0, Math.floor(top / rowHeight) - SPARE);
+    const last = Math.min(shown.length, Math.ceil((top + this.height) / rowHeight) + SPARE);
     while (this.pool.length < last - first) this.pool.push(this.make());
     const size = this.pool.length, missing = [];
     for (let index = first; index < last; index++) {
@@ -190,10 +204,11 @@ export class Rows {
 
   /** Scroll so that a row is in sight, in the middle if it was not. */
   reveal(row, { quietly = false } = {}) {
-    const { body, rowHeight: height } = this, top = this.indexOf(row) * height;
-    const margin = quietly ? 3 * height : height;
-    if (top >= body.scrollTop + margin && top + height <= body.scrollTop + body.clientHeight - margin) return;
-    body.scrollTop = top - body.clientHeight * (quietly ? 0.6 : 0.4);
+    const { rowHeight, height } = this, place = this.indexOf(row) * rowHeight;
+    const margin = quietly ? 3 * rowHeight : rowHeight;
+    if (place >= this.top + margin && place + rowHeight <= this.top + height - margin) return;
+    this.body.scrollTop = place - height * (quietly ? 0.6 : 0.4);
+    this.scrolled();
   }
 
   clicked(event) {
@@ -202,12 +217,4 @@ export class Rows {
     if (event.target.closest(".wf-fold") && this.shape.hasChildren(part.row)) this.fold(part.row);
     else this.pick(part.row, true);
   }
-}
-
-function measure(space) {
-  const probe = element("div", { className: "wf-row" });
-  space.append(probe);
-  const height = probe.getBoundingClientRect().height;
-  probe.remove();
-  return height || 26;
 }

@@ -9,6 +9,7 @@ import { Texts } from "./texts.js";
 import { count, duration, moment as asMoment } from "./words.js";
 
 const STEP_MS = 100;
+const FOLLOW_MS = 100; // other rows each frame are more than anybody can read, and too much to lay out
 const id = (name) => document.getElementById(name);
 
 export class Waterfall {
@@ -19,6 +20,7 @@ export class Waterfall {
       fold: (row) => this.rows.toggle(row),
     });
     this.replay = new Replay((moment, playing) => this.showMoment(moment, playing));
+    this.followed = 0;
     this.panel = new Panel(id("panel"), source, () => id("wf-body").focus({ preventScroll: true }));
     this.connect();
   }
@@ -35,7 +37,7 @@ export class Waterfall {
     document.addEventListener("themechange", () => this.redraw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(id("wf-overview"));
-    new ResizeObserver(() => this.drawTicks()).observe(id("wf-ticks"));
+    new ResizeObserver(() => this.drawAxis()).observe(id("wf-ticks"));
   }
 
   /** Get the rows as they are now; selection, zoom and scroll stay where they were. */
@@ -53,7 +55,7 @@ export class Waterfall {
     this.replay.use(this.shape.total, isFirst);
     this.tell();
     this.redraw();
-    this.drawTicks();
+    this.drawAxis();
   }
 
   tell() {
@@ -72,11 +74,12 @@ export class Waterfall {
     if (this.shape) drawOverview(id("wf-overview"), this.shape);
   }
 
-  drawTicks() {
+  drawAxis() {
     if (!this.shape) return;
     const body = id("wf-body"), [from, to] = this.rows.range;
     id("wf-ticks").style.marginRight = `${body.offsetWidth - body.clientWidth}px`; // the scrollbar
-    const width = id("wf-ticks").clientWidth;
+    const { offsetLeft: left, clientWidth: width } = id("wf-ticks");
+    this.axis = { left, width };
     const least = ((to - from) / Math.max(width, 1)) * 90;
     const power = 10 ** Math.floor(Math.log10(least));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= least);
@@ -88,12 +91,12 @@ export class Waterfall {
       ticks.push(tick);
     }
     id("wf-ticks").replaceChildren(...ticks);
+    this.placeHead();
   }
 
   setRange(from, to) {
     this.rows.setRange(from, to);
-    this.drawTicks();
-    this.placeHead();
+    this.drawAxis();
   }
 
   fit() {
@@ -108,6 +111,7 @@ export class Waterfall {
   }
 
   showMoment(moment, playing) {
+    if (playing) this.follow(moment); // scrolls: before anything is written that would have to be laid out for it
     this.root.classList.toggle("playing", playing);
     id("wf-play").setAttribute("aria-label", playing ? "Pause" : "Play");
     id("wf-speed").value = this.replay.speed;
@@ -116,10 +120,13 @@ export class Waterfall {
     this.rows.setMoment(moment);
     this.placeHead();
     this.showState(moment);
-    if (playing) this.follow(moment);
   }
 
+  /** Keep what begins in sight. */
   follow(moment) {
+    const now = performance.now();
+    if (now - this.followed < FOLLOW_MS) return;
+    this.followed = now;
     const begun = this.shape.begunAt(moment);
     if (begun) this.rows.reveal(this.shape.byStart[begun - 1], { quietly: true });
   }
@@ -127,9 +134,8 @@ export class Waterfall {
   placeHead() {
     const head = id("wf-head"), { moment } = this.replay, [from, to] = this.rows.range;
     head.hidden = moment === null || moment < from || moment > to;
-    if (head.hidden) return;
-    const frame = head.parentElement.getBoundingClientRect(), box = id("wf-ticks").getBoundingClientRect();
-    head.style.left = `${box.left - frame.left + ((moment - from) / (to - from)) * box.width}px`;
+    const { left, width } = this.axis;
+    head.style.transform = `translateX(${left + ((moment - from) / (to - from)) * width}px)`;
   }
 
   showState(moment) {
