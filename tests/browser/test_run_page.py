@@ -216,6 +216,9 @@ def test_a_hundred_thousand_spans_scroll_and_replay(pages: Served, visit: Open) 
     page.keyboard.press("Space")
     until(lambda: playhead_s(page) > 180)
     page.keyboard.press("Space")
+    # Where it stopped is in sight: what has begun, and what has not.
+    expect(page.locator(".wf-row.is-future:visible")).not_to_have_count(0)
+    expect(page.locator(".wf-row:not(.is-future):visible")).not_to_have_count(0)
     assert page.locator(".wf-row").count() < 80
     assert int(text_of(page, "calls").replace(",", "").split()[0]) > 10
 

@@ -111,7 +111,7 @@ export class Waterfall {
   }
 
   showMoment(moment, playing) {
-    if (playing) this.follow(moment); // scrolls: before anything is written that would have to be laid out for it
+    this.follow(moment, playing); // scrolls: before anything is written that would have to be laid out for it
     this.root.classList.toggle("playing", playing);
     id("wf-play").setAttribute("aria-label", playing ? "Pause" : "Play");
     id("wf-speed").value = this.replay.speed;
@@ -122,10 +122,10 @@ export class Waterfall {
     this.showState(moment);
   }
 
-  /** Keep what begins in sight. */
-  follow(moment) {
-    const now = performance.now();
-    if (now - this.followed < FOLLOW_MS) return;
+  /** Keep what begins in sight while the replay plays, and when it stops. */
+  follow(moment, playing) {
+    const now = performance.now(), wasPlaying = this.root.classList.contains("playing");
+    if (moment === null || (playing ? now - this.followed < FOLLOW_MS : !wasPlaying)) return;
     this.followed = now;
     const begun = this.shape.begunAt(moment);
     if (begun) this.rows.reveal(this.shape.byStart[begun - 1], { quietly: true });
