@@ -1,6 +1,6 @@
-"""How fast the page of a run is in a browser: first paint, first spans, scrolling, replay.
+"""How fast the pages are in a browser: first paint; of a run also its spans, scrolling, replay.
 
-    python -m benchmarks.web            200 runs of 500 spans and one of 100,000, about 6 minutes
+    python -m benchmarks.web            200 runs of 500 spans and one of 100,000, about 7 minutes
     python -m benchmarks.web --quick    without what comes in, and once each
 
 Needs Debian's chromium (or CHROMIUM) and playwright. Prints a Markdown table; docs/performance.md
@@ -38,7 +38,7 @@ SMALL, LARGE = "run-0000000", "run-0000001"
 LARGE_SPANS = 100_000
 FRAMES_S = 3
 LOAD_PER_S = 5_000
-LOAD_S = 150
+LOAD_S = 200
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 _GROW = """
@@ -53,10 +53,17 @@ WHERE s.trace_id IN (SELECT trace_id FROM trace WHERE run_id = $run AND NOT own_
 LIMIT $more
 """
 
+_NONE = "/runs/none"
+_RUNS = {f"/runs/{SMALL}": "500 spans", f"/runs/{LARGE}": f"{LARGE_SPANS:,} spans"}
 _PAGES = {
-    "none": "floor: a page of a sentence",
-    SMALL: "500 spans",
-    LARGE: f"{LARGE_SPANS:,} spans",
+    _NONE: "floor: a page of a sentence",
+    **_RUNS,
+    "/runs": f"list of {RUNS} runs",
+    "/leaderboard": "leaderboard",
+    f"/compare?run={SMALL}&run=run-0000002": "two runs compared",
+    "/sweeps": "sweeps",
+    "/sessions": "sessions",
+    "/sql": "SQL page",
 }
 
 # When the first content was drawn, told once it was, and what time it is.
@@ -142,10 +149,10 @@ def _load(url: str) -> None:
 def _measure(browser: Browser, collector: Collector, times: int) -> Figures:
     found: dict[str, list[float]] = defaultdict(list)
     for _ in range(times):  # in turns: what else the machine does meets all alike
-        for run, name in _PAGES.items():
-            seen = _open(browser, collector, f"/runs/{run}")
+        for path, name in _PAGES.items():
+            seen = _open(browser, collector, path)
             found[f"{name}: first paint, ms"].append(seen["paint"])
-            if run != "none":
+            if path in _RUNS:
                 found[f"{name}: spans in sight, ms"].append(seen["spans"])
     figures = {name: statistics.median(values) for name, values in found.items()}
     return figures | _frames(browser, collector)
@@ -162,8 +169,10 @@ def _page(browser: Browser, collector: Collector) -> Page:
 def _open(browser: Browser, collector: Collector, path: str) -> dict[str, float]:
     """When the first content was drawn, and when the names of the first spans were there, ms."""
     page = _page(browser, collector)
-    page.goto(f"{collector.urls['web']}{path}")
-    if not path.endswith("none"):
+    answer = page.goto(f"{collector.urls['web']}{path}")
+    assert answer is not None
+    assert answer.status == (404 if path == _NONE else 200)
+    if path in _RUNS:
         page.locator(".wf-row .wf-text", has_text="cell_run").wait_for()
     told: dict[str, Any] = page.evaluate(_PAINT)
     page.context.close()
@@ -173,7 +182,7 @@ def _open(browser: Browser, collector: Collector, path: str) -> dict[str, float]
 def _frames(browser: Browser, collector: Collector) -> Figures:
     found: Figures = {}
     page = _page(browser, collector)
-    page.goto(f"{collector.urls['web']}/runs/none")
+    page.goto(f"{collector.urls['web']}{_NONE}")
     found["floor: nothing happens, frames/s"], _ = page.evaluate(_FRAMES, [FRAMES_S, ""])
     page.goto(f"{collector.urls['web']}/runs/{LARGE}")
     page.locator(".wf-row .wf-text", has_text="cell_run").wait_for()
