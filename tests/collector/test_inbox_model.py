@@ -115,5 +115,5 @@ def body_bytes(entries: list[Entry]) -> int:
     return sum(len(entry.request.body) for entry in entries)
 
 
-InboxMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+InboxMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
 test_the_inbox_does_what_a_list_and_cursors_would_do = InboxMachine.TestCase

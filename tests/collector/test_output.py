@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spanscore.collector.output import Format, OutputError, encode, write_result
@@ -251,7 +251,6 @@ def test_a_file_gets_the_bytes_of_the_format(
 
 
 @given(st.lists(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=20))
-@settings(deadline=None)
 def test_lists_of_integers_come_back_from_json(rows: list[list[int | None]]) -> None:
     batch = pa.RecordBatch.from_pydict({"v": pa.array(rows, pa.list_(pa.int64()))})
     output = b"".join(encode(QueryResult(batch.schema, [batch]), "json"))
@@ -259,7 +258,6 @@ def test_lists_of_integers_come_back_from_json(rows: list[list[int | None]]) -> 
 
 
 @given(st.lists(st.none() | st.text(), min_size=1, max_size=20))
-@settings(deadline=None)
 def test_texts_come_back_from_csv(rows: list[str | None]) -> None:
     batch = pa.RecordBatch.from_pydict({"v": pa.array(rows, pa.string()), "n": range(len(rows))})
     output = b"".join(encode(QueryResult(batch.schema, [batch]), "csv")).decode()

@@ -101,7 +101,7 @@ def test_only_a_terminal_gets_colours(database: duckdb.DuckDBPyConnection) -> No
     width=st.integers(10, 300),
     cells=st.lists(st.text(max_size=80), min_size=1, max_size=12),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_result_fits_any_terminal(
     database: duckdb.DuckDBPyConnection, width: int, cells: list[str]
 ) -> None:

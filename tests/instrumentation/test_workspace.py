@@ -31,7 +31,7 @@ PATTERNS = (
 
 
 @given(TREES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_copy_has_the_same_snapshot(tree: dict[str, str]) -> None:
 
     with tempfile.TemporaryDirectory() as made:
@@ -44,7 +44,7 @@ def test_a_copy_has_the_same_snapshot(tree: dict[str, str]) -> None:
 
 
 @given(TREES, TREES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_change_is_told_once_by_kind_and_once_by_class(
     before: dict[str, str], after: dict[str, str]
 ) -> None:

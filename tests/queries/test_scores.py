@@ -20,7 +20,8 @@ from tests.support.stored import stored
 
 Answers = dict[str, dict[str, Any]]
 SLOW = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -225,7 +225,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"threads": 1})
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(made=st.lists(runs, min_size=1, max_size=20))
 def test_every_nanosecond_goes_to_the_first_part_under_way(
     connection: duckdb.DuckDBPyConnection, made: list[Run]
@@ -234,7 +234,7 @@ def test_every_nanosecond_goes_to_the_first_part_under_way(
         assert {name: told[name] for name in reference(run)} == reference(run)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(made=st.lists(runs, min_size=1, max_size=20))
 def test_the_parts_add_up_to_the_total(
     connection: duckdb.DuckDBPyConnection, made: list[Run]

@@ -89,7 +89,7 @@ def check(columns: Any, row: dict[str, Any], missing: frozenset[str]) -> None:
         assert (row[column] is None) == (column in missing), column
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.lists(st.frozensets(st.sampled_from(sorted(EVERYTHING))), min_size=8, max_size=20))
 def test_null_stays_null_through_every_view(missing_pieces: list[frozenset[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, stored(Path(folder)) as store:

@@ -35,7 +35,7 @@ def leaves(requests: Sequence[Request]) -> list[tuple[int, tuple[bytes, ...]]]:
     return sorted((one.received_ns, leaf) for one in requests for leaf in records(parsed(one)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("signal", Signal)
 def test_each_request_comes_back_equal_with_its_origin_and_its_time(

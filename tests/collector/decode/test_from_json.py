@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data"
 IDS = ("traceId", "spanId", "parentSpanId")
-BIG_MESSAGES = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+BIG_MESSAGES = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def with_ids(value: Any, recode: Any) -> Any:
@@ -128,7 +126,6 @@ def test_a_body_with_a_wrong_value_is_refused_or_gives_a_message_that_parses_aga
     assert same(signal.request_type.FromString(message.SerializeToString()), message)
 
 
-@settings(deadline=None)
 @given(body=st.binary(max_size=40), signal=st.sampled_from(Signal))
 def test_any_bytes_are_refused_or_read(body: bytes, signal: Signal) -> None:
     with contextlib.suppress(ValueError):

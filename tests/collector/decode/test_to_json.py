@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanscore.collector.decode.from_json import json_to_protobuf
@@ -17,7 +17,7 @@ from tests.support.telemetry import span, traces_request
 
 
 @pytest.mark.parametrize("signal", list(Signal))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_message_comes_back_equal(signal: Signal, data: st.DataObject) -> None:
     message = data.draw(stored_requests(signal))

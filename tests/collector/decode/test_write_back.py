@@ -19,7 +19,7 @@ def tables() -> Tables:
     return Tables()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("signal", Signal)
 def test_a_stored_request_is_written_back_as_an_equal_message(

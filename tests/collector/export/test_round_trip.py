@@ -135,7 +135,7 @@ def in_order(requests: list[Request]) -> list[Request]:
 
 
 @given(st.lists(received(), min_size=1, max_size=6).map(in_order), st.sampled_from(FORMS))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_any_requests_come_back_equal_from_any_form(
     requests: list[Request], named: tuple[Form, str]
 ) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanscore.collector.forward.parts import FIELDS, Part, count_records, halves, pack, split
 from spanscore.collector.signals import Signal
 from tests.support.otlp_strategies import stored_requests
 
-SLOW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=50)
 PARTS = st.sampled_from(list(Signal)).flatmap(
     lambda signal: stored_requests(signal).map(
         lambda message: Part(signal, message.SerializeToString(), count_records(signal, message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanscore.collector.decode.from_json import json_to_protobuf
@@ -80,7 +80,7 @@ def test_bodies_of_log_records_are_content_and_names_of_events_are_not() -> None
 
 
 @pytest.mark.parametrize("signal", list(Signal))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_nothing_is_left_that_would_be_hashed(signal: Signal, data: st.DataObject) -> None:
     message = data.draw(stored_requests(signal))
@@ -276,7 +276,7 @@ def test_a_parent_that_a_child_was_sent_with_is_let_through_when_it_comes() -> N
     assert [s.name for s in sent] == ["chat", "around", "above"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=9),
     st.integers(1, 4),

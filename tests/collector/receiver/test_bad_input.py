@@ -116,7 +116,7 @@ async def test_a_request_for_another_signal_loses_nothing_silently(
         assert (answer.status, doors.stored()) == (400, [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary(max_size=200), signal=st.sampled_from(Signal), as_json=st.booleans())
 def test_random_bytes_are_400_or_hold_nothing_to_lose(
     lasting: Doors, body: bytes, signal: Signal, as_json: bool
@@ -126,7 +126,7 @@ def test_random_bytes_are_400_or_hold_nothing_to_lose(
     assert answer.status in (200, 400)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 @every_signal
 def test_a_request_that_was_cut_off_is_refused_or_stored_as_it_came(

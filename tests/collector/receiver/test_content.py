@@ -179,7 +179,7 @@ def test_a_record_without_a_body_gets_none() -> None:
     assert request.SerializeToString() == before
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), signal=st.sampled_from(Signal))
 def test_hashing_twice_changes_nothing(data: st.DataObject, signal: Signal) -> None:
     keys = st.sampled_from(["prompt", "process.command_line", "output.value", "x"])

@@ -20,9 +20,7 @@ from spanscore.collector.signals import Signal
 from tests.support.otlp_messages import requests
 
 RECORDED = Path(__file__).parents[1] / "decode" / "data"
-BIG_MESSAGES = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+BIG_MESSAGES = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 VALUES = ["hunter2hunter2", 'pa"ss/wörd\n', "пароль-секрет"]
 KEY = "sk-proj-" + "aB3dE5gH7jK9" * 4
@@ -119,7 +117,6 @@ def test_every_text_of_every_signal_is_masked(data: st.DataObject, signal: Signa
     assert KEY.encode() not in masked.body
 
 
-@settings(deadline=None)
 @given(length=st.integers(0, 300), before=st.sampled_from(["", "x ", "task-", "\n"]))
 def test_a_key_is_found_whatever_bytes_the_protobuf_has_before_the_field(
     length: int, before: str

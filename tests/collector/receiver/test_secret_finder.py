@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spanscore.collector.receiver.secret_finder import SecretFinder
@@ -183,7 +183,6 @@ VALUES = st.text(
 ).filter(lambda value: value.strip("*"))
 
 
-@settings(deadline=None)
 @given(value=VALUES, others=st.lists(VALUES, max_size=3), before=st.text(max_size=4))
 def test_a_value_is_starred_in_every_spelling(value: str, others: list[str], before: str) -> None:
     finder = SecretFinder([value, *others], patterns=False)
@@ -197,7 +196,6 @@ def test_a_value_is_starred_in_every_spelling(value: str, others: list[str], bef
         assert not finder.may_hold(masked)
 
 
-@settings(deadline=None)
 @given(value=VALUES)
 def test_nothing_but_the_value_is_starred(value: str) -> None:
     assume("*" not in value and not value.startswith("\\") and not set(value) <= set("\"'/\\"))

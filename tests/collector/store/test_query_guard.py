@@ -268,7 +268,7 @@ _GAPS = st.sampled_from([" ", "\n", "\t", " /* ; */ ", " -- ;\n", "\r\n", "\u00a
 
 
 @given(write=_WRITES, target=_TARGETS, wrapping=_WRAPPINGS, gap=_GAPS, upper=st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_write_hidden_in_a_query_never_changes_the_data(
     database: duckdb.DuckDBPyConnection,
     write: str,
@@ -285,7 +285,7 @@ def test_a_write_hidden_in_a_query_never_changes_the_data(
 
 
 @given(write=_WRITES, wrapping=_WRAPPINGS.filter(lambda text: ";" not in text))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_transaction_alone_keeps_the_data_from_a_single_statement(
     database: duckdb.DuckDBPyConnection, write: str, wrapping: str
 ) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanscore.instrumentation.proxy import answer_reader
@@ -122,7 +122,7 @@ def test_no_bytes_make_it_raise(
 
 
 @pytest.mark.parametrize("name", APIS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(bodies=st.lists(OBJECTS, max_size=3))
 def test_no_shape_of_json_makes_it_raise(name: str, bodies: list[dict[str, object]]) -> None:
     api = APIS[name][0]

@@ -26,7 +26,10 @@ EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":n
 END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(chunks=st.lists(st.binary(min_size=1, max_size=300), max_size=12))
 def test_any_bytes_of_a_stream_arrive_as_they_were_sent(
     shared_proxy: Proxy, chunks: list[bytes]
