@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
+import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -96,12 +99,33 @@ class Child:
         if self.process is not None:
             self.process.terminate()
 
-    def stop(self, deadline_s: float) -> None:
-        """Ask it to stop, and end it at the deadline (`time.monotonic()`)."""
+    def end_by(self, deadline_s: float) -> None:
+        """Wait for its end, and end it at the deadline (`time.monotonic()`)."""
         if self.process is None:
             return
-        self.process.terminate()
         self.process.join(max(0.0, deadline_s - time.monotonic()))
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+
+    def stop(self, deadline_s: float) -> None:
+        """Ask it to stop, and end it at the deadline."""
+        self.ask_to_stop()
+        self.end_by(deadline_s)
+
+
+@contextmanager
+def told_to_stop(*numbers: signal.Signals) -> Iterator[asyncio.Event]:
+    """For what runs in a process, on its event loop: an event that these signals set.
+
+    After the block they are ignored. The process ends then, and an event loop that is about to be
+    closed answers a signal with a traceback.
+    """
+    stopping = asyncio.Event()
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        yield stopping
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)

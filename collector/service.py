@@ -183,7 +183,7 @@ class Service:
         for child in (self._store, self._lake):
             child.ask_to_stop()
         for child in (self._store, self._lake):
-            child.stop(deadline_s)
+            child.end_by(deadline_s)
         note = running.find(self._settings.db)
         if note and note.pid == os.getpid():
             running.forget(self._settings.db)

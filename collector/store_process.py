@@ -16,7 +16,7 @@ from aiohttp import web
 
 from spanscore.queries.view import CatalogError
 
-from .child import NotStarted
+from .child import NotStarted, told_to_stop
 from .config import Settings, beside, cannot_open, split_address
 from .forward.rejected import RejectionLoader
 from .inbox import Inbox, InboxError
@@ -90,25 +90,28 @@ class Store:
 
     async def serve(self, ready: Connection) -> None:
         """Answer on the web port until told to stop."""
-        stopping = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-        runner = web.AppRunner(
-            self._make_app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
-        )
-        await runner.setup()
+        with told_to_stop(signal.SIGTERM) as stopping:
+            runner = web.AppRunner(
+                self._make_app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+            )
+            await runner.setup()
+            try:
+                if await self._start(runner, ready):
+                    await _until_told(stopping)
+            finally:
+                await runner.cleanup()
+
+    async def _start(self, runner: web.AppRunner, ready: Connection) -> bool:
         host, port = split_address(self._settings.web)
         try:
-            site = web.TCPSite(runner, host, port)
-            await site.start()
+            await web.TCPSite(runner, host, port).start()
         except OSError as error:
             ready.send(NotStarted(cannot_open("web", self._settings.web, error)))
-            await runner.cleanup()
-            return
+            return False
         self._thread.start()
         self._refresher.start()
         ready.send(runner.addresses[0][1])
-        await _until_told(stopping)
-        await runner.cleanup()
+        return True
 
     def close(self) -> None:
         """Stop the loader, load what is left within DRAIN_S, and close the files."""

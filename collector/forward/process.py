@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 
-from spanscore.collector.child import NotStarted
+from spanscore.collector.child import NotStarted, told_to_stop
 from spanscore.collector.client import query_over_http
 from spanscore.collector.config import Settings, beside, reachable
 from spanscore.collector.inbox import Inbox, InboxError
@@ -48,19 +48,18 @@ def run(settings: Settings, report: Connection) -> None:
 
 
 async def _run(settings: Settings, report: Connection) -> None:
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    with report:
+    with told_to_stop(signal.SIGTERM) as stopping:
+        with report:
+            try:
+                forwarding = Forwarding(settings)
+            except (InboxError, LedgerError, KeyFileError, OSError, ValueError) as error:
+                report.send(NotStarted(str(error)))
+                return
+            report.send(True)
         try:
-            forwarding = Forwarding(settings)
-        except (InboxError, LedgerError, KeyFileError, OSError, ValueError) as error:
-            report.send(NotStarted(str(error)))
-            return
-        report.send(True)
-    try:
-        await forwarding.run(stopping)
-    finally:
-        await forwarding.close()
+            await forwarding.run(stopping)
+        finally:
+            await forwarding.close()
 
 
 class Forwarding:

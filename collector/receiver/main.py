@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spanscore.collector.child import NotStarted, Started
+from spanscore.collector.child import NotStarted, Started, told_to_stop
 from spanscore.collector.inbox import InboxError
 
 from .server import AddressError, serve
@@ -34,18 +34,15 @@ def run(options: ReceiverOptions, report: Connection) -> None:
 async def _run(options: ReceiverOptions, report: Connection) -> None:
     starter = multiprocessing.parent_process()
     parent = os.getppid() if starter is None else starter.pid
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    with report:
-        try:
-            receiver = await serve(options)
-        except (AddressError, InboxError, ValueError) as error:
-            report.send(NotStarted(str(error)))
-            return
-        report.send(Started(receiver.grpc_port, receiver.http_port))
-    while not stopping.is_set() and os.getppid() == parent:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _PARENT_POLL_S)
-    await receiver.stop(DRAIN_S)
+    with told_to_stop(signal.SIGTERM, signal.SIGINT) as stopping:
+        with report:
+            try:
+                receiver = await serve(options)
+            except (AddressError, InboxError, ValueError) as error:
+                report.send(NotStarted(str(error)))
+                return
+            report.send(Started(receiver.grpc_port, receiver.http_port))
+        while not stopping.is_set() and os.getppid() == parent:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _PARENT_POLL_S)
+        await receiver.stop(DRAIN_S)
