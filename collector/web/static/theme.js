@@ -10,8 +10,8 @@
       const dark = getComputedStyle(root).colorScheme === "dark"
         || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
       root.dataset.theme = dark ? "light" : "dark";
-      document.cookie = `spanscore-theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=strict`;
       document.dispatchEvent(new Event("themechange"));
+      document.cookie = `spanscore-theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=strict`;
     });
   });
 })();
